@@ -1,0 +1,13 @@
+"""The pledge registry: who has promised what, on which conditions, as of any date and as known at any moment.
+
+The rooms, in the order in which a request flows through them:
+
+    cli, main     start the service and wire the rooms together
+    api           the door for programs: HTTP in, JSON out
+    web           what the doors share: errors, the caller's rights, the basis of an answer
+    record        the write path: decides, appends, re-folds, in one transaction
+    segments      the states between two valid times, as known between two positions
+    log           the append-only events and their Merkle tree
+    domain        what statements mean: pure values and functions
+    postgres      a private PostgreSQL for the start without any configuration
+"""

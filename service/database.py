@@ -1,0 +1,98 @@
+"""How the rooms with SQL reach PostgreSQL: one pool, one role, one way to run a statement.
+
+Everything is asynchronous psycopg. Tables are declared in SQLAlchemy Core, which also checks the migrations; a Core
+statement is rendered once to SQL (`render_sql`) and then runs on psycopg like any other, so that a read costs a round
+trip and little else. See docs/decisions/0002-async-psycopg.md.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import psycopg
+from psycopg.abc import Buffer
+from psycopg.adapt import Loader
+from psycopg.pq import Format
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from sqlalchemy import MetaData
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.sql import ClauseElement
+
+from service.domain.errors import Unavailable
+
+OWNER, WRITER, READER = "registry_owner", "registry_writer", "registry_reader"
+OPEN = 2**63 - 1  # the upper bound of what is still known: an open end that sorts and compares
+
+METADATA = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+Connection = psycopg.AsyncConnection[Any]
+Pool = AsyncConnectionPool[Connection]
+
+_DIALECT = PGDialect_psycopg(paramstyle="pyformat")
+
+
+def render_sql(statement: ClauseElement) -> str:
+    """A Core statement as SQL for psycopg, with its literal values written out and its bind parameters named."""
+    compiled = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
+    literals = {name: value for name, value in compiled.params.items() if value is not None}
+    if literals:
+        raise TypeError(f"bind every value by name when the statement runs: {sorted(literals)}")
+    return str(compiled)
+
+
+class _RawJson(Loader):
+    """JSON passes through as the bytes that were stored: decoding it here would cost three times the query."""
+
+    def load(self, data: Buffer) -> bytes:
+        return bytes(data)
+
+
+class _RawJsonBinary(_RawJson):
+    format = Format.BINARY
+
+
+async def _configure(connection: Connection) -> None:
+    for loader in (_RawJson, _RawJsonBinary):
+        connection.adapters.register_loader("json", loader)
+    await connection.execute(f"SET ROLE {WRITER}".encode())
+
+
+@asynccontextmanager
+async def open_pool(url: str, *, size: int) -> AsyncIterator[Pool]:
+    """A pool of connections in the writer's role: it may append, and may not change what was appended."""
+    pool: Pool = AsyncConnectionPool(
+        url,
+        min_size=1,
+        max_size=size,
+        open=False,
+        timeout=10,
+        kwargs={"autocommit": True},
+        configure=_configure,
+        check=None,
+    )
+    try:
+        await pool.open(wait=True, timeout=15)
+    except PoolTimeout as error:
+        await pool.close()
+        raise Unavailable(
+            "The database does not answer, or its tables are missing: check DATABASE_URL, then run `./run doctor`."
+        ) from error
+    try:
+        yield pool
+    finally:
+        await pool.close()
+
+
+async def fetch(connection: Connection, sql: str, values: Mapping[str, Any] | None = None) -> list[Any]:
+    """The rows of one query, read in binary."""
+    async with connection.cursor(binary=True) as cursor:
+        await cursor.execute(sql.encode(), values)
+        return await cursor.fetchall()

@@ -1,0 +1,1 @@
+"""What statements mean: pure values and functions, without clock, database or web."""

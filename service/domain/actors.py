@@ -1,0 +1,498 @@
+"""Who speaks and acts: one code for each actor, and every way a source may write it.
+
+Countries are ISO 3166-1 alpha-2 codes (XK for Kosovo) and organisations come from the table below: both sets
+are closed, so that one actor never goes by two codes. People, anonymous groups, coalitions and their forces
+are open sets: ``person:``, ``group:``, ``coalition:`` or ``force:`` and a slug.
+
+The English names are a table of our own and not a library's, because answers hold them and the same basis
+must give the same bytes after an upgrade too. The names in other languages, which only help to read input,
+come from Babel and are loaded when something that is not a code first asks for them.
+"""
+# ruff: noqa: RUF001 - letters of other scripts are what this room is about
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import lru_cache
+from hashlib import sha256
+from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator, Field
+
+Kind = Literal["country", "organisation", "person", "group", "coalition", "force"]
+
+MAX_SLUG: Final = 80
+MAX_LENGTH: Final = 100
+"""Longer than any code and any name of a state."""
+
+_COUNTRIES: Final = """
+AD Andorra; AE United Arab Emirates; AF Afghanistan; AG Antigua and Barbuda; AI Anguilla; AL Albania;
+AM Armenia; AO Angola; AQ Antarctica; AR Argentina; AS American Samoa; AT Austria; AU Australia;
+AW Aruba; AX Åland Islands; AZ Azerbaijan; BA Bosnia and Herzegovina; BB Barbados; BD Bangladesh;
+BE Belgium; BF Burkina Faso; BG Bulgaria; BH Bahrain; BI Burundi; BJ Benin; BL St. Barthélemy;
+BM Bermuda; BN Brunei; BO Bolivia; BQ Caribbean Netherlands; BR Brazil; BS Bahamas; BT Bhutan;
+BV Bouvet Island; BW Botswana; BY Belarus; BZ Belize; CA Canada; CC Cocos Islands;
+CD Democratic Republic of the Congo; CF Central African Republic; CG Republic of the Congo;
+CH Switzerland; CI Ivory Coast; CK Cook Islands; CL Chile; CM Cameroon; CN China; CO Colombia;
+CR Costa Rica; CU Cuba; CV Cape Verde; CW Curaçao; CX Christmas Island; CY Cyprus; CZ Czechia;
+DE Germany; DJ Djibouti; DK Denmark; DM Dominica; DO Dominican Republic; DZ Algeria; EC Ecuador;
+EE Estonia; EG Egypt; EH Western Sahara; ER Eritrea; ES Spain; ET Ethiopia; FI Finland; FJ Fiji;
+FK Falkland Islands; FM Micronesia; FO Faroe Islands; FR France; GA Gabon; GB United Kingdom;
+GD Grenada; GE Georgia; GF French Guiana; GG Guernsey; GH Ghana; GI Gibraltar; GL Greenland; GM Gambia;
+GN Guinea; GP Guadeloupe; GQ Equatorial Guinea; GR Greece; GS South Georgia and South Sandwich Islands;
+GT Guatemala; GU Guam; GW Guinea-Bissau; GY Guyana; HK Hong Kong; HM Heard and McDonald Islands;
+HN Honduras; HR Croatia; HT Haiti; HU Hungary; ID Indonesia; IE Ireland; IL Israel; IM Isle of Man;
+IN India; IO British Indian Ocean Territory; IQ Iraq; IR Iran; IS Iceland; IT Italy; JE Jersey;
+JM Jamaica; JO Jordan; JP Japan; KE Kenya; KG Kyrgyzstan; KH Cambodia; KI Kiribati; KM Comoros;
+KN St. Kitts and Nevis; KP North Korea; KR South Korea; KW Kuwait; KY Cayman Islands; KZ Kazakhstan;
+LA Laos; LB Lebanon; LC St. Lucia; LI Liechtenstein; LK Sri Lanka; LR Liberia; LS Lesotho; LT Lithuania;
+LU Luxembourg; LV Latvia; LY Libya; MA Morocco; MC Monaco; MD Moldova; ME Montenegro; MF St. Martin;
+MG Madagascar; MH Marshall Islands; MK North Macedonia; ML Mali; MM Myanmar; MN Mongolia; MO Macao;
+MP Northern Mariana Islands; MQ Martinique; MR Mauritania; MS Montserrat; MT Malta; MU Mauritius;
+MV Maldives; MW Malawi; MX Mexico; MY Malaysia; MZ Mozambique; NA Namibia; NC New Caledonia; NE Niger;
+NF Norfolk Island; NG Nigeria; NI Nicaragua; NL Netherlands; NO Norway; NP Nepal; NR Nauru; NU Niue;
+NZ New Zealand; OM Oman; PA Panama; PE Peru; PF French Polynesia; PG Papua New Guinea; PH Philippines;
+PK Pakistan; PL Poland; PM St. Pierre and Miquelon; PN Pitcairn Islands; PR Puerto Rico; PS Palestine;
+PT Portugal; PW Palau; PY Paraguay; QA Qatar; RE Réunion; RO Romania; RS Serbia; RU Russia; RW Rwanda;
+SA Saudi Arabia; SB Solomon Islands; SC Seychelles; SD Sudan; SE Sweden; SG Singapore; SH St. Helena;
+SI Slovenia; SJ Svalbard and Jan Mayen; SK Slovakia; SL Sierra Leone; SM San Marino; SN Senegal;
+SO Somalia; SR Suriname; SS South Sudan; ST São Tomé and Príncipe; SV El Salvador; SX Sint Maarten;
+SY Syria; SZ Eswatini; TC Turks and Caicos Islands; TD Chad; TF French Southern Territories; TG Togo;
+TH Thailand; TJ Tajikistan; TK Tokelau; TL Timor-Leste; TM Turkmenistan; TN Tunisia; TO Tonga;
+TR Türkiye; TT Trinidad and Tobago; TV Tuvalu; TW Taiwan; TZ Tanzania; UA Ukraine; UG Uganda;
+UM U.S. Outlying Islands; US United States; UY Uruguay; UZ Uzbekistan; VA Vatican City;
+VC St. Vincent and Grenadines; VE Venezuela; VG British Virgin Islands; VI U.S. Virgin Islands;
+VN Vietnam; VU Vanuatu; WF Wallis and Futuna; WS Samoa; XK Kosovo; YE Yemen; YT Mayotte;
+ZA South Africa; ZM Zambia; ZW Zimbabwe
+"""
+
+# code: the name, then its other names. A short form that is also a state's code (AU, EC) is left out.
+_ORGANISATIONS: Final = """
+african-union: African Union
+arab-league: Arab League; League of Arab States
+asean: ASEAN; Association of Southeast Asian Nations
+brics: BRICS
+bucharest-nine: Bucharest Nine; B9
+cis: Commonwealth of Independent States
+coe: Council of Europe
+commonwealth: Commonwealth of Nations; The Commonwealth
+csto: CSTO; Collective Security Treaty Organization
+e3: E3; European Three
+ebrd: EBRD; European Bank for Reconstruction and Development
+ecb: European Central Bank; ECB
+echr: European Court of Human Rights; ECtHR; ECHR
+eib: EIB; European Investment Bank
+epc: European Political Community
+eu: European Union; EU
+european-commission: European Commission; EU Commission
+european-council: European Council
+european-parliament: European Parliament; EU Parliament
+g20: G20; Group of Twenty
+g7: G7; Group of Seven
+gcc: Gulf Cooperation Council; GCC; Cooperation Council for the Arab States of the Gulf
+iaea: IAEA; International Atomic Energy Agency
+icc: International Criminal Court; ICC
+icj: International Court of Justice; ICJ
+icrc: ICRC; International Committee of the Red Cross; Red Cross
+imf: IMF; International Monetary Fund
+interpol: Interpol; International Criminal Police Organization
+iom: International Organization for Migration; IOM
+jef: Joint Expeditionary Force; JEF
+nato: NATO; North Atlantic Treaty Organization; North Atlantic Alliance; OTAN; НАТО
+nordic-baltic-eight: Nordic-Baltic Eight; NB8
+oecd: OECD; Organisation for Economic Co-operation and Development
+oic: Organisation of Islamic Cooperation; OIC
+opcw: OPCW; Organisation for the Prohibition of Chemical Weapons
+osce: OSCE; Organization for Security and Co-operation in Europe; OBSE; ОБСЕ
+sco: Shanghai Cooperation Organisation; SCO
+un: United Nations; UN; United Nations Organization; UNO; ONU; ООН
+un-security-council: UN Security Council; United Nations Security Council; UNSC
+unhcr: UNHCR; UN Refugee Agency; United Nations High Commissioner for Refugees
+unicef: UNICEF; United Nations Children's Fund
+visegrad-group: Visegrád Group; V4; Visegrád Four
+weimar-plus: Weimar+; Weimar Plus
+weimar-triangle: Weimar Triangle
+wfp: World Food Programme; WFP
+who: World Health Organization; WHO
+world-bank: World Bank; World Bank Group
+wto: World Trade Organization; WTO
+"""
+
+_ALIASES: Final = """
+AE: UAE; Emirates
+BA: Bosnia; Bosnia Herzegovina
+CD: DRC; DR Congo; Democratic Republic of Congo; Congo Kinshasa; Zaire
+CG: Congo Brazzaville; Republic of Congo
+CI: Côte d'Ivoire
+CN: PRC; People's Republic of China; Mainland China
+CV: Cabo Verde
+CZ: Czech Republic
+DE: Federal Republic of Germany; FRG
+FR: French Republic
+GB: UK; Great Britain; Britain; United Kingdom of Great Britain and Northern Ireland
+GE: Republic of Georgia
+GR: Hellas; Hellenic Republic
+IE: Republic of Ireland; Eire
+KP: DPRK; Democratic People's Republic of Korea
+KR: ROK; Republic of Korea
+LA: Lao PDR
+MD: Republic of Moldova
+MK: Macedonia; Republic of North Macedonia; FYROM
+MM: Burma
+NL: Holland; The Netherlands
+PL: Republic of Poland
+PS: Palestinian Territories; State of Palestine; Palestinian Authority
+RS: Republic of Serbia
+RU: Russian Federation
+SK: Slovak Republic
+SZ: Swaziland
+TL: East Timor
+TR: Turkey; Republic of Türkiye; Republic of Turkey
+UA: The Ukraine
+US: USA; United States of America; America; U.S.
+VA: Vatican; Holy See; Vatican City State
+XK: Republic of Kosovo; Kosova
+"""
+
+# Names that a reader could take for one state and that are not its name: what to do instead.
+_CONSTITUENT: Final = (
+    "That is a part of the United Kingdom, not a state. Send GB where the United Kingdom speaks or acts."
+)
+_REFUSED: Final = {
+    "england": _CONSTITUENT,
+    "scotland": _CONSTITUENT,
+    "wales": _CONSTITUENT,
+    "northern ireland": _CONSTITUENT,
+    "congo": "Two states go by that name. Send CD (its capital is Kinshasa) or CG (Brazzaville).",
+    "korea": "Two states go by that name. Send KP (North Korea) or KR (South Korea).",
+}
+
+_LANGUAGES: Final = (
+    "ar az be bg bn bs ca cs cy da de el es et eu fa fi fr ga gl he hi hr hu hy id is it ja ka kk ko lb lt "
+    "lv mk ms mt nb nl nn pl pt ro ru sk sl sq sr sr_Latn sv sw th tr uk ur uz vi zh zh_Hant"
+)
+
+_SLUG: Final = r"[a-z0-9]+(?:-[a-z0-9]+)*"
+_OPEN_CODE: Final = re.compile(rf"(?:person|group|coalition|force):(?=[a-z0-9-]{{1,{MAX_SLUG}}}\Z){_SLUG}")
+_OPEN_PREFIX: Final = re.compile(r"(?:person|group|coalition|force):")
+_NOT_PLAIN: Final = re.compile(r"[^a-z0-9 ]+")
+
+# Letters that Unicode does not take apart into a plain letter and its mark.
+_LETTERS: Final = str.maketrans(
+    {
+        "ı": "i",
+        "ł": "l",
+        "ø": "o",
+        "đ": "d",
+        "ð": "d",
+        "þ": "th",
+        "æ": "ae",
+        "œ": "oe",
+        "ħ": "h",
+        "&": " and ",
+    }
+)
+_DROPPED: Final = frozenset(".'’‘ʼʻ`´")
+_MARK_ABOVE: Final = 200
+_POINTS: Final = range(10, 36)
+_OWN, _ENGLISH, _FOREIGN = range(3)
+_HASH_LENGTH: Final = 12
+_SUGGESTIONS: Final = 3
+_NAME_FIELDS: Final = ("name", "official_name", "common_name")
+
+
+def _entries(table: str) -> Iterator[tuple[str, list[str]]]:
+    for line in table.strip().splitlines():
+        code, _, names = line.partition(": ")
+        yield code, names.split("; ")
+
+
+_COUNTRY_NAMES: Final = {
+    code: name
+    for entry in _COUNTRIES.replace("\n", " ").split(";")
+    for code, _, name in (entry.strip().partition(" "),)
+}
+_OWN_ALIASES: Final = dict(_entries(_ALIASES))
+_ORGANISATION_NAMES: Final = {f"org:{slug}": names[0] for slug, names in _entries(_ORGANISATIONS)}
+_ORGANISATION_ALIASES: Final = {f"org:{slug}": names[1:] for slug, names in _entries(_ORGANISATIONS)}
+_CLOSED_NAMES: Final = _COUNTRY_NAMES | _ORGANISATION_NAMES
+_CLOSED: Final = frozenset(_CLOSED_NAMES)
+# What territory lists call by a code of its own although it is no state.
+_TERRITORY_CODES: Final = {"EU": "org:eu", "UN": "org:un"}
+
+COUNTRIES: Final = frozenset(_COUNTRY_NAMES)
+"""Every country code."""
+ORGANISATIONS: Final = frozenset(_ORGANISATION_NAMES)
+"""Every organisation's code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """One actor as a list shows it."""
+
+    code: str
+    name: str
+    kind: Kind
+    aliases: tuple[str, ...]
+
+
+def parse_actor(text: str) -> str:
+    """Which actor does the text name?
+
+    Takes a code, an ISO alpha-3 code, or a country's or organisation's name in one of some sixty languages,
+    whatever its case, accents and punctuation. A name that means two territories in two languages counts only
+    if English uses it.
+
+    Raises ValueError, with a sentence and the nearest names, when the text names none or more than one.
+    """
+    if text in _CLOSED or _OPEN_CODE.fullmatch(text):
+        return text
+    return _parse_name(text)
+
+
+def name_of(code: str) -> str:
+    """Give the English short name, as the press uses it.
+
+    Raises ValueError for a text that is no code.
+    """
+    name = _CLOSED_NAMES.get(code)
+    if name:
+        return name
+    if not _OPEN_CODE.fullmatch(code):
+        raise ValueError("That is no actor's code. Send one such as GB, org:nato or person:jane-doe.")
+    kind, _, slug = code.partition(":")
+    words = slug.replace("-", " ")
+    return words.title() if kind in ("person", "force") else words
+
+
+def get_actor(code: str) -> Actor:
+    """Give an actor's name, kind and other names; raises ValueError for a text that is no code."""
+    name = name_of(code)
+    if code in COUNTRIES:
+        return Actor(code, name, "country", (_alpha_3()[code], *_OWN_ALIASES.get(code, ())))
+    if code in ORGANISATIONS:
+        return Actor(code, name, "organisation", tuple(_ORGANISATION_ALIASES[code]))
+    return Actor(code, name, _open_kind(code), ())
+
+
+def is_country(code: str) -> bool:
+    """Tell whether the code is a country's."""
+    return code in COUNTRIES
+
+
+def is_group(code: str) -> bool:
+    """Tell whether the code stands for an anonymous group, which counts in no country's list."""
+    return code.startswith("group:")
+
+
+def is_person(code: str) -> bool:
+    """Tell whether the code is a person's."""
+    return code.startswith("person:")
+
+
+def person_code(name: str) -> str:
+    """Make a person's code from a name: the same for every spelling of case, accents and punctuation.
+
+    Every name has a code. Where letters are lost (another script, more than 80 characters) a short hash
+    keeps two people apart.
+    """
+    folded = _plain(name) or name
+    plain = "-".join(_NOT_PLAIN.sub("", folded).split())
+    if plain and len(plain) == len(folded) <= MAX_SLUG:
+        return f"person:{plain}"
+    digest = sha256(folded.encode(errors="surrogatepass")).hexdigest()[:_HASH_LENGTH]
+    kept = plain[: MAX_SLUG - _HASH_LENGTH - 1].strip("-")
+    return f"person:{kept}-{digest}" if kept else f"person:{digest}"
+
+
+def find_actors(q: str, limit: int) -> list[Actor]:
+    """List the countries and organisations whose code or name, in any language, holds the text; best first.
+
+    An empty text finds them all, by name; a negative limit counts as 0.
+    """
+    folded = _fold(q) if len(q) <= MAX_LENGTH else ""
+    if q and not folded:
+        return []
+    ranks: dict[str, int] = {}
+    for key, code, tier in _search_list():
+        rank = _rank(key, folded, tier)
+        if rank is not None and rank < ranks.get(code, 99):
+            ranks[code] = rank
+    best = sorted(ranks, key=lambda code: (ranks[code], _fold(_CLOSED_NAMES[code]), code))
+    return [get_actor(code) for code in best[: max(limit, 0)]]
+
+
+def _rank(key: str, sought: str, tier: int) -> int | None:
+    """Place a hit: whole before beginning before word before part, then English before other names."""
+    at = key.find(sought)
+    if at < 0:
+        return None
+    if key == sought:
+        place = 0
+    elif at == 0:
+        place = 1
+    else:
+        place = 2 if f" {sought}" in key else 3
+    return place * (_FOREIGN + 1) + tier
+
+
+def _open_kind(code: str) -> Kind:
+    kinds: tuple[Kind, ...] = ("person", "group", "coalition", "force")
+    return next(kind for kind in kinds if code.startswith(f"{kind}:"))
+
+
+@lru_cache(maxsize=4_096)
+def _parse_name(text: str) -> str:
+    if len(text) > MAX_LENGTH:
+        raise ValueError(f"An actor's code or name has at most {MAX_LENGTH} characters.")
+    code = _parse_iso(text.strip())
+    if code:
+        return code
+    if _OPEN_PREFIX.match(text):
+        raise ValueError(
+            f"Behind the colon stand 1 to {MAX_SLUG} characters: small letters a-z and digits, in words "
+            "joined by single hyphens, as in person:jane-doe."
+        )
+    folded = _fold(text)
+    if folded in _REFUSED:
+        raise ValueError(_REFUSED[folded])
+    codes = _index().get(folded)
+    if not codes:
+        raise ValueError(_unknown(folded))
+    if len(codes) > 1:
+        named = " or ".join(f"{code} ({name_of(code)})" for code in sorted(codes))
+        raise ValueError(f"That name means different actors in different languages. Send {named}.")
+    return next(iter(codes))
+
+
+def _parse_iso(text: str) -> str | None:
+    """Read a country code in any case but a name's own: "NGA" is Nigeria, "Nga" Vietnamese for Russia."""
+    if not text.isascii() or text.istitle():
+        return None
+    code = text.upper()
+    return code if code in COUNTRIES else _alpha_2().get(code)
+
+
+def _unknown(folded: str) -> str:
+    english = {key: code for key, code, tier in _names() if tier < _FOREIGN and key[:4] != "org "}
+    near = get_close_matches(folded.removeprefix("org "), english, n=2 * _SUGGESTIONS, cutoff=0.7)
+    codes = list(dict.fromkeys(english[key] for key in near))[:_SUGGESTIONS]
+    if codes:
+        named = ", ".join(f"{name_of(code)} ({code})" for code in codes)
+        return f"No actor goes by that code or name. Near to it: {named}."
+    return (
+        "No actor goes by that code or name. Send a country's ISO code or name, an organisation such as "
+        "org:nato, or person:, group:, coalition: or force: and a slug."
+    )
+
+
+def _fold(text: str) -> str:
+    """Reduce a name to what its spellings share: `_plain`, with no leading article and initials joined."""
+    words = ["st" if word == "saint" else word for word in _plain(text).split()]
+    if len(words) > 1 and words[0] == "the":
+        words = words[1:]
+    if len(words) > 1 and all(len(word) == 1 and word.isascii() for word in words):
+        return "".join(words)
+    return " ".join(words)
+
+
+def _plain(text: str) -> str:
+    """Drop case, accents and punctuation."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold().translate(_LETTERS))
+    if decomposed.isascii():
+        kept = "".join(c if c.isalnum() else " " for c in decomposed if c not in _DROPPED)
+    else:
+        kept = "".join(map(_plain_character, decomposed))
+    return " ".join(kept.split())
+
+
+@lru_cache(maxsize=4_096)
+def _plain_character(c: str) -> str:
+    category = unicodedata.category(c)
+    if category[0] in "LN":
+        return c
+    if category[0] == "M":
+        # Accents and the points of Hebrew and Arabic go; vowel signs, without which words differ, stay.
+        mark = unicodedata.combining(c)
+        return "" if mark >= _MARK_ABOVE or mark in _POINTS else c
+    return "" if c in _DROPPED or category == "Cf" else " "
+
+
+@lru_cache(maxsize=1)
+def _alpha_3() -> dict[str, str]:
+    import pycountry  # noqa: PLC0415 - needed only when something is not a code
+
+    return {country.alpha_2: country.alpha_3 for country in pycountry.countries} | {"XK": "XKX"}
+
+
+@lru_cache(maxsize=1)
+def _alpha_2() -> dict[str, str]:
+    return {alpha_3: code for code, alpha_3 in _alpha_3().items()}
+
+
+def _english_names() -> Iterator[tuple[str, str]]:
+    """Every further name that English text uses, and the organisations' codes."""
+    import pycountry  # noqa: PLC0415 - needed only when something is not a code
+
+    for code in sorted(ORGANISATIONS):
+        yield code, code
+        yield code.removeprefix("org:"), code
+    for code, aliases in (_OWN_ALIASES | _ORGANISATION_ALIASES).items():
+        yield from ((alias, code) for alias in aliases)
+    for country in pycountry.countries:
+        fields = dict(country)  # asking for a missing attribute warns
+        yield from ((fields[key], country.alpha_2) for key in _NAME_FIELDS if key in fields)
+
+
+def _foreign_names() -> Iterator[tuple[str, str]]:
+    from babel import Locale  # noqa: PLC0415 - needed only when something is not a code
+
+    for language in ("en", *_LANGUAGES.split()):
+        for territory, name in Locale.parse(language).territories.items():
+            code = _TERRITORY_CODES.get(territory, territory)
+            if code in _CLOSED:
+                yield name, code
+
+
+@lru_cache(maxsize=1)
+def _names() -> list[tuple[str, str, int]]:
+    """Every folded name with its code and tier: an actor's own, another English one, another language's."""
+    own = {(_fold(name), code): _OWN for code, name in _CLOSED_NAMES.items()}
+    english = {(_fold(name), code): _ENGLISH for name, code in _english_names()}
+    foreign = {(_fold(name), code): _FOREIGN for name, code in _foreign_names()}
+    return [(key, code, tier) for (key, code), tier in (foreign | english | own).items()]
+
+
+@lru_cache(maxsize=1)
+def _index() -> dict[str, frozenset[str]]:
+    """Map each folded name to the codes it can mean; where English knows the name, English decides."""
+    english: dict[str, set[str]] = {}
+    foreign: dict[str, set[str]] = {}
+    for key, code, tier in _names():
+        (foreign if tier == _FOREIGN else english).setdefault(key, set()).add(code)
+    return {key: frozenset(codes) for key, codes in (foreign | english).items()}
+
+
+@lru_cache(maxsize=1)
+def _search_list() -> list[tuple[str, str, int]]:
+    codes = [(code.lower(), code, _ENGLISH) for code in COUNTRIES]
+    codes += [(alpha_3.lower(), code, _ENGLISH) for code, alpha_3 in _alpha_3().items()]
+    return [*_names(), *codes]
+
+
+ActorCode = Annotated[
+    str,
+    Field(
+        max_length=MAX_LENGTH,
+        description=(
+            "An actor. Countries by ISO 3166-1 alpha-2 code (XK for Kosovo); alpha-3 codes and names in many "
+            "languages are accepted and turned into it. Organisations as `org:nato`; people, anonymous "
+            "groups, coalitions and their forces as `person:`, `group:`, `coalition:` or `force:` and a slug."
+        ),
+        examples=["GB", "org:nato", "person:jane-doe", "group:other-nations", "coalition:willing"],
+    ),
+    AfterValidator(parse_actor),
+]
+"""Any accepted way to name an actor, turned into the actor's code."""

@@ -1,0 +1,51 @@
+"""Everything the registry refuses, as one tree without status codes; the doors translate it in one table.
+
+    RegistryError
+    ├── Invalid      what was sent is malformed or impossible; says where (`faults`)
+    ├── Refused      well formed, but a rule forbids it in this place
+    │   └── Stale    somebody changed it meanwhile
+    ├── Unknown      nothing is recorded under that name
+    └── Unavailable  the registry cannot do it now
+
+Messages are full sentences that say what to do, and never repeat what was sent.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong: where (a JSON Pointer, RFC 6901), a stable code, and a sentence."""
+
+    pointer: str
+    code: str
+    detail: str
+
+
+class RegistryError(Exception):
+    """The registry refuses."""
+
+    def __init__(self, detail: str, *faults: Fault) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.faults = faults
+
+
+class Invalid(RegistryError):
+    """What was sent is malformed or impossible."""
+
+
+class Refused(RegistryError):
+    """It is well formed, but a rule forbids it here."""
+
+
+class Stale(Refused):
+    """It was changed by somebody else in the meantime."""
+
+
+class Unknown(RegistryError):
+    """Nothing is recorded under that name."""
+
+
+class Unavailable(RegistryError):
+    """The registry cannot do it now; try again later."""

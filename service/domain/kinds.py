@@ -1,0 +1,109 @@
+"""Every kind of event, by its permanent name.
+
+A kind is added by naming its class in a family's `KINDS`; everything else (the API's union, the OpenAPI document, the
+codec) follows from the class. A name that is used twice is refused when this module is imported.
+"""
+
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from service.domain import ceasefire, coalition, meeting, membership, pledge, position, record, warning
+from service.domain.errors import Fault, Invalid
+from service.domain.statement import Event, Statement
+from service.domain.subject import Family, SubjectState
+
+_ROOMS = (pledge, position, warning, meeting, ceasefire, coalition, membership, record)
+
+
+def _by_name(kinds: tuple[type[Event], ...]) -> dict[str, type[Event]]:
+    named: dict[str, type[Event]] = {}
+    for kind in kinds:
+        (name,) = kind.model_fields["kind"].annotation.__args__  # type: ignore[union-attr]  # always a Literal
+        if name in named:
+            raise RuntimeError(f"the kind {name!r} is already taken by {named[name].__name__}: names are permanent")
+        if name.split(".")[0] != kind.family:
+            raise RuntimeError(f"the kind {name!r} does not begin with its family {kind.family!r}")
+        named[name] = kind
+    return named
+
+
+KINDS: dict[str, type[Event]] = _by_name(tuple(kind for room in _ROOMS for kind in room.KINDS))
+STATEMENTS = tuple(kind for kind in KINDS.values() if issubclass(kind, Statement))
+FAMILIES: dict[str, Family[Any]] = {
+    room.FAMILY.name: room.FAMILY for room in (pledge, position, warning, meeting, ceasefire, coalition, membership)
+}
+
+# The union follows from the classes, so its members are known only when this module runs, not to a type checker.
+if TYPE_CHECKING:
+    AnyStatement = Statement
+else:
+    AnyStatement = Annotated[reduce(or_, STATEMENTS), Field(discriminator="kind")]
+_ADAPTERS: dict[str, TypeAdapter[Any]] = {name: TypeAdapter(kind) for name, kind in KINDS.items()}
+ANY_STATEMENT: TypeAdapter[Any] = TypeAdapter(AnyStatement)
+STATEMENT_LIST: TypeAdapter[Any] = TypeAdapter(Annotated[list[AnyStatement], Field(min_length=1, max_length=1000)])
+
+
+def parse_statement(content: Any) -> Statement:  # noqa: ANN401 - any JSON
+    """JSON values → a statement; raises `Invalid` with a pointer for each fault."""
+    try:
+        statement: Statement = ANY_STATEMENT.validate_python(content)
+    except ValidationError as error:
+        raise invalid(error) from None
+    return statement
+
+
+def parse_event(content: dict[str, Any], *, pointer: str = "") -> Event:
+    """JSON values → the event of their kind; raises `Invalid` with a pointer for each fault."""
+    adapter = _ADAPTERS.get(content.get("kind", ""))
+    if adapter is None:
+        raise Invalid("The kind is unknown.", Fault(f"{pointer}/kind", "unknown_kind", "This kind is unknown."))
+    try:
+        event: Event = adapter.validate_python(content)
+    except ValidationError as error:
+        raise invalid(error, pointer=pointer) from None
+    return event
+
+
+def read_event(content: bytes | str, kind: str) -> Event:
+    """An event as the log holds it; what the log holds is valid by construction."""
+    event: Event = _ADAPTERS[kind].validate_json(content)
+    return event
+
+
+def state_of(family: str, state: bytes) -> SubjectState:
+    """A state as the segments hold it."""
+    found: SubjectState = FAMILIES[family].state.model_validate_json(state)
+    return found
+
+
+_HIDDEN = frozenset(KINDS) | {"function-after", "function-before", "function-wrap", "tagged-union"}
+
+
+def invalid(error: ValidationError, *, pointer: str = "") -> Invalid:
+    """Pydantic's findings as faults, without what was sent."""
+    faults = tuple(
+        Fault(
+            pointer + "".join(f"/{_escape(str(part))}" for part in found["loc"] if not _hidden(part)),
+            found["type"],
+            _sentence(found["msg"]),
+        )
+        for found in error.errors(include_url=False, include_input=False, include_context=False)[:50]
+    )
+    return Invalid("The request is not valid; see `errors` for where and why.", *faults)
+
+
+def _hidden(part: str | int) -> bool:
+    """Whether a part of pydantic's path names a schema, not a member of the document."""
+    return isinstance(part, str) and (part in _HIDDEN or part.startswith(("function-", "tagged-union")))
+
+
+def _escape(part: str) -> str:
+    return part.replace("~", "~0").replace("/", "~1")
+
+
+def _sentence(message: str) -> str:
+    text = message.removeprefix("Value error, ")
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?")) else ".")

@@ -1,0 +1,140 @@
+"""How many and how much, as stated: ranges with open ends, words that are never turned into numbers."""
+
+from decimal import Decimal
+from functools import lru_cache
+from typing import Annotated, Any, Self
+
+import pycountry
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
+
+from service.domain.statement import Line, Value
+
+LARGEST = 2**53 - 1  # the largest integer that canonical JSON (RFC 8785) may hold
+
+
+def _parse_number(given: Any) -> Any:  # noqa: ANN401 - what a client sent
+    """An integer stays one; a fraction becomes a decimal string, so that no float enters the log."""
+    if isinstance(given, bool) or not isinstance(given, int | float | str):
+        raise ValueError("is not a number")  # noqa: TRY004 - pydantic reports ValueError
+    try:
+        number = Decimal(str(given))
+    except ArithmeticError:
+        raise ValueError("is not a number; words belong in `text`") from None
+    if not number.is_finite() or not 0 <= number <= LARGEST:
+        raise ValueError(f"lies outside 0 to {LARGEST}")
+    if number == number.to_integral_value():
+        return int(number)
+    return f"{number.normalize():f}"
+
+
+Number = Annotated[
+    int | str,
+    BeforeValidator(_parse_number),
+    Field(description="an integer, or a decimal string for a fraction", examples=[30000, "0.25"]),
+]
+Amount = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9]{1,15}(\.[0-9]{1,6})?$"),
+    Field(description="a decimal string", examples=["1000000.00"]),
+]
+
+
+@lru_cache(maxsize=1)
+def _currencies() -> frozenset[str]:
+    return frozenset(currency.alpha_3 for currency in pycountry.currencies)
+
+
+def _known_currency(code: str) -> str:
+    if code not in _currencies():
+        raise ValueError("is not a currency code of ISO 4217, such as EUR")
+    return code
+
+
+Currency = Annotated[
+    str,
+    StringConstraints(to_upper=True, max_length=3),
+    AfterValidator(_known_currency),
+    Field(examples=["EUR"]),
+]
+Unit = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z0-9]+([_-][a-z0-9]+)*$", max_length=60),
+    Field(
+        description="persons, units, days, percent_gdp, or a named item",
+        examples=["persons", "patriot-batteries"],
+    ),
+]
+
+
+class Quantity(Value):
+    """A count with either end open ("up to 30,000" has only ``max``), or words only."""
+
+    min: Number | None = None
+    max: Number | None = None
+    unit: Unit | None = None
+    approximate: bool = False
+    text: Line | None = Field(None, description="the words, where no number was given, such as “thousands”")
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        numbers = [Decimal(number) for number in (self.min, self.max) if number is not None]
+        if not numbers and not self.text:
+            raise ValueError("needs `min`, `max` or `text`")
+        if numbers and not self.unit:
+            raise ValueError("a number needs its `unit`, such as persons")
+        if len(numbers) == 2 and numbers[0] > numbers[1]:  # noqa: PLR2004 - both ends
+            raise ValueError("`min` is greater than `max`")
+        return self
+
+
+class Money(Value):
+    """A sum as stated, in its own currency; ``amount`` is short for both ends being the same."""
+
+    min_amount: Amount | None = None
+    max_amount: Amount | None = None
+    currency: Currency
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_amount(cls, given: Any) -> Any:  # noqa: ANN401 - what a client sent
+        if isinstance(given, dict) and "amount" in given:
+            rest = {key: value for key, value in given.items() if key != "amount"}
+            if "min_amount" in rest or "max_amount" in rest:
+                raise ValueError("give either `amount` or `min_amount` and `max_amount`")
+            return {**rest, "min_amount": given["amount"], "max_amount": given["amount"]}
+        return given
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.min_amount is None and self.max_amount is None:
+            raise ValueError("needs `amount`, `min_amount` or `max_amount`")
+        if self.min_amount and self.max_amount and Decimal(self.min_amount) > Decimal(self.max_amount):
+            raise ValueError("`min_amount` is greater than `max_amount`")
+        return self
+
+
+Range = tuple[Decimal | None, Decimal | None]
+
+
+def range_of(stated: Quantity | Money | None) -> Range:
+    """Both ends as decimals; an end that was not stated is None."""
+    if stated is None:
+        return None, None
+    low, high = (stated.min, stated.max) if isinstance(stated, Quantity) else (stated.min_amount, stated.max_amount)
+    return (None if low is None else Decimal(low), None if high is None else Decimal(high))
+
+
+def compare_ranges(before: Range, after: Range) -> int | None:
+    """-1, 0 or 1 as the later one is smaller, the same or greater; None where no end can be compared."""
+    signs = {
+        (new > old) - (new < old) for old, new in zip(before, after, strict=True) if old is not None and new is not None
+    }
+    signs.discard(0)
+    if not signs:
+        return 0 if before == after else None
+    return signs.pop() if len(signs) == 1 else None
+
+
+def render_number(number: Decimal) -> int | str:
+    """A decimal as `Number` holds it."""
+    return int(number) if number == number.to_integral_value() else f"{number.normalize():f}"

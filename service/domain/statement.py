@@ -1,0 +1,251 @@
+"""What was said: the shared values of every statement, before any of them is counted.
+
+A statement is validated once, when it is recorded. Afterwards it is a frozen value, and its canonical content is exactly
+what the editor stated, with every code in its one spelling: a field that was not mentioned is not there.
+"""
+
+import hashlib
+import re
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+import orjson
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
+
+from service.domain.actors import ActorCode, is_person, person_code
+from service.domain.dates import Bounds, Edtf, parse_edtf
+
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+
+
+def _printable(text: str) -> str:
+    if _FORBIDDEN.search(text):
+        raise ValueError("holds a control character or half a surrogate pair; remove it")
+    return text
+
+
+Slug = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80),
+    Field(description="lower-case words joined by hyphens", examples=["ground-troops"]),
+]
+Text = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000), AfterValidator(_printable)
+]
+Line = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300), AfterValidator(_printable)
+]
+Language = Annotated[
+    str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$"), Field(examples=["en", "uk", "pt-BR"])
+]
+Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s\x00-\x1f]+$", max_length=2000)]
+
+
+class Value(BaseModel):
+    """A frozen value that refuses what it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True)
+
+
+class Basis(StrEnum):
+    """How the editor knows when it happened."""
+
+    STATED = "stated"
+    DEDUCED = "deduced"
+    PUBLISHED = "published"
+
+
+class Channel(StrEnum):
+    """Where it was said."""
+
+    SPEECH = "speech"
+    INTERVIEW = "interview"
+    SOCIAL_MEDIA = "social_media"
+    COMMUNIQUE = "communique"
+    DOCUMENT = "document"
+    PRESS_REPORT = "press_report"
+    OTHER = "other"
+
+
+class Wording(StrEnum):
+    """How close the record is to what was said."""
+
+    VERBATIM = "verbatim"
+    TRANSLATED = "translated"
+    REWORDED = "reworded"
+    PARAPHRASE = "paraphrase"
+    SUMMARY = "summary"
+
+
+class SourceType(StrEnum):
+    """What a source is."""
+
+    OFFICIAL = "official"
+    TRANSCRIPT = "transcript"
+    WIRE = "wire"
+    PRESS = "press"
+    SOCIAL_MEDIA = "social_media"
+    AGGREGATOR = "aggregator"
+
+
+class Occurred(Value):
+    """When it was said or done: an EDTF expression and how it is known."""
+
+    edtf: Edtf
+    basis: Basis
+
+    @property
+    def bounds(self) -> Bounds:
+        """The first and the last instant at which it may have happened."""
+        return parse_edtf(self.edtf)
+
+
+class Speaker(Value):
+    """Who said it, with the post held on that day; null fields are unknown, not absent."""
+
+    actor: ActorCode | None = Field(None, description="on whose behalf; null where the report itself speaks")
+    name: Line | None = None
+    post: Line | None = Field(None, description="the post held on that date, not today's")
+    official: bool = Field(True, description="false: a voice that does not speak for the state")
+
+
+class Source(Value):
+    """Where we read it, graded by the Admiralty code: two grades, never one number."""
+
+    title: Line
+    publisher: Line | None = None
+    url: Url | None = None
+    published_on: date | None = None
+    retrieved_on: date | None = None
+    archive_url: Url | None = None
+    language: Language | None = None
+    type: SourceType | None = None
+    derived_from: Line | None = Field(None, description="the original that this one retells")
+    reliability: Literal["A", "B", "C", "D", "E", "F"] | None = None
+    credibility: Literal[1, 2, 3, 4, 5, 6] | None = None
+
+    @property
+    def origin(self) -> str:
+        """A short digest of the original: sources that share it corroborate nothing."""
+        named = self.derived_from or self.url or f"{self.publisher or ''}|{self.title}"
+        return hashlib.sha256(" ".join(named.casefold().split()).encode()).hexdigest()[:12]
+
+
+class Event(Value):
+    """Anything the log can hold. Subclasses fix ``kind``; the name of a kind is permanent."""
+
+    family: ClassVar[str]
+    version: ClassVar[int] = 1
+
+    kind: str
+    coalition: Slug
+
+    def content(self) -> dict[str, Any]:
+        """Exactly what was stated, as plain JSON values: unmentioned fields are left out."""
+        content: dict[str, Any] = self.__pydantic_serializer__.to_python(
+            self, mode="json", exclude_unset=True, exclude_none=True
+        )
+        return content
+
+
+class Statement(Event):
+    """What an actor said or did in public, with its source."""
+
+    per_actor: ClassVar[bool] = True
+    rank: ClassVar[int] = 0  # among statements of one moment: the higher has the last word
+
+    subject: Slug
+    occurred: Occurred
+    actors: tuple[ActorCode, ...] = Field((), max_length=80)
+    said_by: Speaker | None = None
+    addressees: tuple[ActorCode, ...] = Field((), max_length=80)
+    channel: Channel | None = None
+    wording: Wording | None = None
+    summary: Text = Field(description="in the editor's own words")
+    quote: Text | None = None
+    language: Language | None = None
+    place: Line | None = None
+    tags: tuple[Slug, ...] = Field((), max_length=30)
+    sources: tuple[Source, ...] = Field(min_length=1, max_length=50)
+
+    @field_validator("actors")
+    @classmethod
+    def _once_each(cls, actors: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(actors)) != len(actors):
+            raise ValueError("names an actor twice")
+        return actors
+
+    @model_validator(mode="after")
+    def _has_its_actors(self) -> Self:
+        if self.per_actor and not self.actors and not self._may_lack_actors():
+            raise ValueError(f"{self.kind} needs at least one actor in `actors`")
+        if not self.official and self.person is None:
+            raise ValueError("an unofficial voice needs `said_by.name`: it is listed under the person")
+        return self
+
+    def _may_lack_actors(self) -> bool:
+        return False
+
+    @property
+    def official(self) -> bool:
+        """Whether it speaks for the state: false only when the editor says so."""
+        return self.said_by is None or self.said_by.official
+
+    @property
+    def person(self) -> str | None:
+        """The code of the person who said it, where one is named."""
+        if self.said_by is None:
+            return None
+        if self.said_by.actor and is_person(self.said_by.actor):
+            return self.said_by.actor
+        return person_code(self.said_by.name) if self.said_by.name else None
+
+    @property
+    def attributed(self) -> bool:
+        """Whether one actor speaks of another's deeds (domain model §3)."""
+        return (
+            bool(self.said_by and self.said_by.actor and self.actors and self.said_by.actor not in self.actors)
+            and not self._speaks_for_itself()
+        )
+
+    def _speaks_for_itself(self) -> bool:
+        return self.person is not None and self.person in self.actors
+
+    @property
+    def subject_actors(self) -> tuple[str, ...]:
+        """The actors whose subjects this statement touches; ``""`` where the subject has none.
+
+        An unofficial voice touches only the person's own subject, never the state's.
+        """
+        if not self.per_actor:
+            return ("",)
+        if not self.official and self.person is not None:
+            return (self.person,)
+        return self.actors or ("",)
+
+
+def canonical(content: dict[str, Any]) -> bytes:
+    """Content as canonical JSON (RFC 8785).
+
+    Keys are ASCII and numbers are integers below 2^53 by the models, and for such documents orjson with
+    sorted keys writes what RFC 8785 asks for; a test holds it to the reference implementation.
+    """
+    return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
+
+
+def tie_digest(content: dict[str, Any]) -> str:
+    """Orders statements of one moment by what they say, never by when they were recorded.
+
+    Sources are left out: a source that is added later must not change the order.
+    """
+    said = {key: value for key, value in content.items() if key != "sources"}
+    return hashlib.sha256(canonical(said)).hexdigest()[:16]

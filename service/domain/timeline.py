@@ -1,0 +1,163 @@
+"""The one fold: effective statements of one subject → segments over valid time.
+
+As-of answers, history, differences, rebuild and verification all come from here; there is no second model of time.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from service.domain.dates import END
+from service.domain.subject import Family, Item, SubjectState
+
+RULES_VERSION = "1"
+"""Changed by hand whenever the same statements would give another answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Between two moments of valid time, a subject was in one state.
+
+    `valid_from` ≤ t < `valid_to`; the last segment runs to `END`. ``state`` is None while there is none yet. ``causes``
+    are the statements that became definite at `valid_from`; ``possible`` those that may have happened by now;
+    ``rivals`` those whose dispute is open, each with the state that it would make.
+    """
+
+    valid_from: datetime
+    valid_to: datetime
+    state: bytes | None
+    causes: bytes = b"[]"
+    possible: bytes = b"[]"
+    rivals: bytes = b"[]"
+
+    def says(self) -> tuple[bytes | None, bytes, bytes]:
+        """What holds during the segment, apart from what brought it about."""
+        return self.state, self.possible, self.rivals
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing at all is known."""
+        return self.state is None and self.possible == b"[]" and self.rivals == b"[]"
+
+
+@dataclass(frozen=True, slots=True)
+class _Plane:
+    """What the fold carries from one moment to the next."""
+
+    state: SubjectState | None
+    rivals: tuple[dict[str, Any], ...]
+
+
+def fold(family: Family[Any], items: Iterable[Item], opening: Segment | None = None) -> list[Segment]:
+    """Segments over valid time, maximal and without gaps from the first on.
+
+    ``opening`` is the segment that holds just before the first of the items to be folded anew; ``items`` are then those
+    whose `latest` lies after its start. Without it the fold starts from nothing and ``items`` are all there are.
+    """
+    ordered = sorted(items, key=lambda item: item.order)
+    state = family.state.model_validate_json(opening.state) if opening and opening.state else None
+    plane = _Plane(state, tuple(orjson.loads(opening.rivals)) if opening else ())
+    segments = [] if opening is None else [opening]
+    edges = _edges(ordered, after=opening.valid_from if opening else None)
+    definite = 0
+    while definite < len(ordered) and opening and ordered[definite].bounds.latest <= opening.valid_from:
+        definite += 1
+    at = opening.valid_from if opening else None
+    while (at := _next(edges, family, plane.state, at)) is not None:
+        causes: list[dict[str, Any]] = []
+        while definite < len(ordered) and ordered[definite].bounds.latest <= at:
+            plane = _take(family, plane, ordered[definite], causes)
+            definite += 1
+        settled: SubjectState | None = None if plane.state is None else family.settle(plane.state, at)
+        possible = [
+            _would_be(family, settled, item, at)
+            for item in ordered[definite:]
+            if item.counts and item.bounds.earliest <= at
+        ]
+        _extend(
+            segments,
+            Segment(
+                at,
+                END,
+                None if settled is None else _dump(settled),
+                orjson.dumps(causes),
+                orjson.dumps(possible),
+                orjson.dumps(plane.rivals),
+            ),
+        )
+    return segments
+
+
+def _edges(items: Sequence[Item], after: datetime | None) -> list[datetime]:
+    """The instants at which a statement becomes possible or definite, in descending order."""
+    instants = {
+        edge
+        for item in items
+        for edge in ((item.bounds.earliest if item.counts else item.bounds.latest), item.bounds.latest)
+    }
+    return sorted((edge for edge in instants if after is None or edge > after), reverse=True)
+
+
+def _next(
+    edges: list[datetime], family: Family[Any], state: SubjectState | None, at: datetime | None
+) -> datetime | None:
+    """The next instant at which something may change: a statement's edge, or what time alone brings."""
+    by_itself = (
+        min((moment for moment in family.expiries(state) if moment > at), default=None)
+        if state is not None and at is not None
+        else None
+    )
+    if edges and (by_itself is None or edges[-1] <= by_itself):
+        return edges.pop()
+    return by_itself
+
+
+def _take(family: Family[Any], plane: _Plane, item: Item, causes: list[dict[str, Any]]) -> _Plane:
+    """One statement more; a rival that yields changes only what is shown beside the state."""
+    before = plane.state
+    told = family.step(before if before is not None else family.state(), item)
+    rivals = plane.rivals
+    if item.disputed:
+        rivals = (*rivals, _reference(item) | {"state": told.model_dump(mode="json"), "counts": item.counts})
+    if not item.counts:
+        return _Plane(before, rivals)
+    causes.append(_reference(item) | {"label": told.label, "origins": list(item.origins)})
+    return _Plane(told, rivals)
+
+
+def _reference(item: Item) -> dict[str, Any]:
+    return {"event_id": item.event_id, "position": item.position, "occurred": item.edtf}
+
+
+def _would_be(family: Family[Any], state: SubjectState | None, item: Item, at: datetime) -> dict[str, Any]:
+    told = family.settle(family.step(state if state is not None else family.state(), item), at)
+    return _reference(item) | {"state": told.model_dump(mode="json")}
+
+
+def _dump(state: SubjectState) -> bytes:
+    return state.__pydantic_serializer__.to_json(state)
+
+
+def _extend(segments: list[Segment], more: Segment) -> None:
+    """Appends a segment that runs on from here, or lets the last one run on where nothing changes."""
+    if segments:
+        last = segments[-1]
+        if more.says() == last.says() and more.causes == b"[]":
+            segments[-1] = _ending(last, END)
+            return
+        segments[-1] = _ending(last, more.valid_from)
+    elif more.empty:
+        return
+    segments.append(more)
+
+
+def _ending(segment: Segment, valid_to: datetime) -> Segment:
+    return Segment(segment.valid_from, valid_to, segment.state, segment.causes, segment.possible, segment.rivals)
+
+
+def state_at(segments: Sequence[Segment], at: datetime) -> Segment | None:
+    """The segment that holds at an instant, or None before the first."""
+    return next((segment for segment in reversed(segments) if segment.valid_from <= at < segment.valid_to), None)

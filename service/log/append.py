@@ -1,0 +1,148 @@
+"""One batch of events at the end of the log, in one transaction.
+
+The gate (an advisory lock, in a statement of its own) is the queue; the head row, locked for update, is the proof: under
+a wrong isolation level it fails instead of reading a stale size. Positions are therefore gap-free and in commit order.
+Everything before `rows_of` needs only the head; nothing in here waits on anything but the database.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from service.database import Connection
+from service.log.codec import Entry, leaf_hash
+from service.log.merkle import Frontier, Node
+
+GATE = 0x706C6564676500  # "pledge": the advisory lock that queues writers
+
+TAKE_GATE = f"SELECT pg_advisory_xact_lock({GATE})"
+SHARE_GATE = f"SELECT pg_advisory_xact_lock_shared({GATE})"
+LOCK_HEAD = "SELECT size, recorded_at, frontier, clock_timestamp() FROM log_head WHERE id = 1 FOR UPDATE"
+_ISOLATION = "SELECT current_setting('transaction_isolation')"
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of the log as locked by this transaction, and the database's clock."""
+
+    frontier: Frontier
+    recorded_at: datetime
+    now: datetime
+
+    @classmethod
+    def of(cls, row: Sequence[Any]) -> "Head":
+        size, recorded_at, frontier, now = row
+        return cls(Frontier.parse(size, bytes(frontier)), recorded_at, now)
+
+    @property
+    def size(self) -> int:
+        return self.frontier.size
+
+    def instant(self, nth: int) -> datetime:
+        """`recorded_at` of the nth event of the batch (from 0): strictly later than all before, whatever the clock."""
+        return max(self.now, self.recorded_at + _TICK) + nth * _TICK
+
+
+_TICK = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """An entry at its place in the log."""
+
+    entry: Entry
+    position: int
+    recorded_at: datetime
+    recorded_by: str
+    about: tuple[int, ...]
+    leaf_hash: bytes
+    root: bytes
+
+
+@dataclass(slots=True)
+class Tail:
+    """The events that a transaction appends, in order."""
+
+    head: Head
+    frontier: Frontier
+    appended: list[Appended]
+    nodes: list[Node]
+
+    @classmethod
+    def after(cls, head: Head) -> "Tail":
+        return cls(head, head.frontier, [], [])
+
+    @property
+    def next_position(self) -> int:
+        return self.frontier.size + 1
+
+    def push(self, entry: Entry, *, recorded_by: str, about: tuple[int, ...]) -> Appended:
+        """Gives an entry the next position, and its leaf to the tree."""
+        position, recorded_at = self.next_position, self.head.instant(len(self.appended))
+        leaf = leaf_hash(
+            position=position,
+            event_id=entry.event_id,
+            kind=entry.event.kind,
+            version=entry.event.version,
+            coalition=entry.event.coalition,
+            recorded_at=recorded_at,
+            recorded_by=recorded_by,
+            commitment=entry.commitment,
+        )
+        self.frontier, nodes = self.frontier.push(leaf)
+        self.nodes.extend(nodes)
+        one = Appended(entry, position, recorded_at, recorded_by, about, leaf, self.frontier.root)
+        self.appended.append(one)
+        return one
+
+
+_INSERT_EVENTS = """
+INSERT INTO event (position, event_id, kind, version, coalition, recorded_at, recorded_by, about, body, salt,
+                   commitment, leaf_hash, root)
+SELECT position, event_id, kind, version, coalition, recorded_at, recorded_by, about::bigint[], body::json, salt,
+       commitment, leaf_hash, root
+FROM unnest(%b::bigint[], %b::uuid[], %b::text[], %b::smallint[], %b::text[], %b::timestamptz[], %b::text[],
+            %b::text[], %b::text[], %b::bytea[], %b::bytea[], %b::bytea[], %b::bytea[])
+  AS new(position, event_id, kind, version, coalition, recorded_at, recorded_by, about, body, salt,
+         commitment, leaf_hash, root)
+"""
+_INSERT_NODES = """
+INSERT INTO merkle_node (level, index, hash) SELECT * FROM unnest(%b::smallint[], %b::bigint[], %b::bytea[])
+"""
+_MOVE_HEAD = "UPDATE log_head SET size = %b, recorded_at = %b, frontier = %b, root = %b WHERE id = 1"
+
+
+async def write(connection: Connection, tail: Tail) -> None:
+    """Writes the batch's events and nodes, and moves the head once. Runs inside the caller's pipeline."""
+    events = tail.appended
+    if not events:
+        return
+    await connection.execute(
+        _INSERT_EVENTS,
+        (
+            [one.position for one in events],
+            [one.entry.event_id for one in events],
+            [one.entry.event.kind for one in events],
+            [one.entry.event.version for one in events],
+            [one.entry.event.coalition for one in events],
+            [one.recorded_at for one in events],
+            [one.recorded_by for one in events],
+            [render_positions(one.about) if one.about else None for one in events],
+            [one.entry.body.decode() for one in events],
+            [one.entry.salt for one in events],
+            [one.entry.commitment for one in events],
+            [one.leaf_hash for one in events],
+            [one.root for one in events],
+        ),
+    )
+    if tail.nodes:
+        levels, indexes, hashes = (list(column) for column in zip(*tail.nodes, strict=True))
+        await connection.execute(_INSERT_NODES, (levels, indexes, hashes))
+    last = events[-1]
+    await connection.execute(_MOVE_HEAD, (last.position, last.recorded_at, tail.frontier.render(), tail.frontier.root))
+
+
+def render_positions(positions: Sequence[int]) -> str:
+    """Positions as an array literal of PostgreSQL: an array of arrays cannot be ragged, an array of texts can."""
+    return "{" + ",".join(map(str, positions)) + "}"

@@ -1,0 +1,91 @@
+"""What is computed from the log, and can be dropped and rebuilt from it with the same result."""
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSON, UUID
+
+from service.database import METADATA, OPEN
+
+STILL_KNOWN = text(f"known_to = {OPEN}")
+
+subject = Table(
+    "subject",
+    METADATA,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("coalition", Text, nullable=False),
+    Column("family", Text, nullable=False),
+    Column("slug", Text, nullable=False),
+    Column("actor", Text, nullable=False, comment="'' where the family has none"),
+    UniqueConstraint("coalition", "family", "slug", "actor"),
+    Index(None, "actor", "family"),
+    comment="What statements are about.",
+)
+
+statement = Table(
+    "statement",
+    METADATA,
+    Column("position", BigInteger, nullable=False),
+    Column("known_from", BigInteger, nullable=False),
+    Column("known_to", BigInteger, nullable=False),
+    Column("event_id", UUID(as_uuid=False), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("coalition", Text, nullable=False),
+    Column("earliest", DateTime(timezone=True), nullable=False),
+    Column("latest", DateTime(timezone=True), nullable=False),
+    Column("actors", ARRAY(Text), nullable=False),
+    Column("retracted", Boolean, nullable=False),
+    Column("content", JSON, comment="null: as recorded"),
+    Column("notes", JSON, nullable=False, comment="disputes, duplicates, corrections: what the record says of it"),
+    PrimaryKeyConstraint("position", "known_from"),
+    CheckConstraint("known_from < known_to", name="known_in_order"),
+    Index("uq_statement_current", "event_id", unique=True, postgresql_where=STILL_KNOWN),
+    Index(None, "coalition", "latest", "position"),
+    comment="What a recorded statement is taken to say, as known between two positions.",
+)
+
+subject_statement = Table(
+    "subject_statement",
+    METADATA,
+    Column("subject_id", BigInteger, ForeignKey("subject.id"), nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("latest", DateTime(timezone=True), nullable=False),
+    Column("current", Boolean, nullable=False, comment="false: a correction has moved it to another subject"),
+    PrimaryKeyConstraint("subject_id", "position"),
+    Index(None, "subject_id", "latest", postgresql_where=text("current")),
+    Index(None, "position"),
+    comment="Which statements a subject's fold takes in.",
+)
+
+segment = Table(
+    "segment",
+    METADATA,
+    Column("subject_id", BigInteger, ForeignKey("subject.id"), nullable=False),
+    Column("valid_from", DateTime(timezone=True), nullable=False),
+    Column("valid_to", DateTime(timezone=True), nullable=False),
+    Column("known_from", BigInteger, nullable=False),
+    Column("known_to", BigInteger, nullable=False),
+    Column("state", JSON),
+    Column("causes", JSON, nullable=False),
+    Column("possible", JSON, nullable=False),
+    Column("rivals", JSON, nullable=False),
+    CheckConstraint("valid_from < valid_to", name="valid_in_order"),
+    CheckConstraint("known_from < known_to", name="known_in_order"),
+    postgresql_partition_by="RANGE (known_to)",
+    comment="Between two valid times, as known between two positions, a subject was in one state.",
+)
+
+DERIVED = ("segment", "subject_statement", "statement", "subject")
