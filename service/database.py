@@ -1,8 +1,8 @@
 """How the rooms with SQL reach PostgreSQL: one pool, one role, one way to run a statement.
 
-Everything is asynchronous psycopg. Tables are declared in SQLAlchemy Core, which also checks the migrations; a Core
-statement is rendered once to SQL (`render_sql`) and then runs on psycopg like any other, so that a read costs a round
-trip and little else. See docs/decisions/0002-async-psycopg.md.
+Tables are declared in SQLAlchemy Core, against which the migrations are checked; queries are SQL constants that stand
+in the rooms `log` and `segments` and run on asynchronous psycopg, so that a read costs one round trip and little else.
+See docs/decisions/0002-sql-on-async-psycopg.md.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -15,8 +15,6 @@ from psycopg.adapt import Loader
 from psycopg.pq import Format
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from sqlalchemy import MetaData
-from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
-from sqlalchemy.sql import ClauseElement
 
 from service.domain.errors import Unavailable
 
@@ -36,17 +34,6 @@ METADATA = MetaData(
 Connection = psycopg.AsyncConnection[Any]
 Pool = AsyncConnectionPool[Connection]
 
-_DIALECT = PGDialect_psycopg(paramstyle="pyformat")
-
-
-def render_sql(statement: ClauseElement) -> str:
-    """A Core statement as SQL for psycopg, with its literal values written out and its bind parameters named."""
-    compiled = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
-    literals = {name: value for name, value in compiled.params.items() if value is not None}
-    if literals:
-        raise TypeError(f"bind every value by name when the statement runs: {sorted(literals)}")
-    return str(compiled)
-
 
 class _RawJson(Loader):
     """JSON passes through as the bytes that were stored: decoding it here would cost three times the query."""
@@ -63,6 +50,7 @@ async def _configure(connection: Connection) -> None:
     for loader in (_RawJson, _RawJsonBinary):
         connection.adapters.register_loader("json", loader)
     await connection.execute(f"SET ROLE {WRITER}".encode())
+    await connection.execute(b"SET TIME ZONE 'UTC'")
 
 
 @asynccontextmanager

@@ -38,6 +38,7 @@ _OLDEST_MAJOR = 15
 _PORT = 5432  # only names the socket file
 _SOCKET_PATH_LIMIT = 103  # bytes; sockaddr_un holds 108 on Linux, 104 on macOS, each with a closing zero
 _PATIENCE = 60.0  # seconds to start, or to stop
+_BRIEF_PATIENCE = 10.0  # seconds for what takes milliseconds
 _PATIENCE_WITH_OTHERS = 300.0  # seconds until another process has started or stopped the server
 _LOCKS = ("users.lock", "change.lock", "server.lock", "guard.lock")
 _LARGE_LOG = 10_000_000  # bytes
@@ -235,8 +236,10 @@ def _prepare(state_dir: Path) -> _Place:
     folder = state.resolve() / "postgres"
     folder.mkdir(mode=0o700, exist_ok=True)
     place = _Place(folder, _choose_account(folder))
+    if place.account and folder.is_symlink():
+        raise PostgresError(f"{folder} is a link, and root gives no folder away through a link. Set STATE_DIR.")
     if place.account and folder.stat().st_uid != place.account.uid:
-        os.chown(folder, place.account.uid, place.account.gid)
+        os.chown(folder, place.account.uid, place.account.gid, follow_symlinks=False)
     if folder.stat().st_uid != (place.account.uid if place.account else os.geteuid()):
         raise PostgresError(
             f"{folder} belongs to another user. Start as that user, or set STATE_DIR to a folder of your own."
@@ -309,10 +312,10 @@ def _socket_name() -> str:
 
 
 def _remove_socket(place: _Place, folder: Path) -> None:
-    for name in (_socket_name(), f"{_socket_name()}.lock"):
-        (folder / name).unlink(missing_ok=True)
-    if folder != place.folder:
-        with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):  # a name below the temporary folder may be someone else's by now
+        for name in (_socket_name(), f"{_socket_name()}.lock"):
+            (folder / name).unlink(missing_ok=True)
+        if folder != place.folder:
             folder.rmdir()
 
 
@@ -507,8 +510,8 @@ def _stop(place: _Place) -> None:
     A server that was only just born may have the lock already, and no pid file yet.
     """
     with _lock_file(place, "server.lock") as lock:
-        _wait_until(lambda: _try_lock(lock) or _find_server(place) is not None, _PATIENCE)
-        for number, patience in ((signal.SIGINT, _PATIENCE), (signal.SIGQUIT, 10.0)):
+        _wait_until(lambda: _try_lock(lock) or _find_server(place) is not None, _BRIEF_PATIENCE)
+        for number, patience in ((signal.SIGINT, _PATIENCE), (signal.SIGQUIT, _BRIEF_PATIENCE)):
             server = _find_server(place)
             if server is None:
                 return

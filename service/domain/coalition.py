@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from service.domain.actors import ActorCode
-from service.domain.pledge import Condition
+from service.domain.pledge import Condition, ConditionKind
 from service.domain.quantities import Quantity
 from service.domain.statement import Event, Line, Slug, Speaker, Statement, Text, Value
 from service.domain.subject import Change, Family, Item, SubjectState, mentioned
@@ -123,6 +123,8 @@ def _step(state: CoalitionState, item: Item) -> CoalitionState:
         for name, value in mentioned(body, without=frozenset({"figures", "target_strength"})).items()
     }
     label = "stated" if state.statement_count == 0 else "restated"
+    if body.conditions is not None:
+        terms["conditions"] = _conditions(state.conditions, body.conditions)
     return state.model_copy(
         update={
             **terms,
@@ -131,6 +133,16 @@ def _step(state: CoalitionState, item: Item) -> CoalitionState:
             **state.told(item),
         }
     )
+
+
+def _conditions(before: tuple[Condition, ...], stated: tuple[Condition, ...]) -> tuple[Condition, ...]:
+    """What the coalition depends on: a condition that is stated again is brought up to date, the others stay."""
+    again = {_which(condition) for condition in stated}
+    return (*(condition for condition in before if _which(condition) not in again), *stated)
+
+
+def _which(condition: Condition) -> tuple[str, str | None]:
+    return (condition.kind, condition.text if condition.kind is ConditionKind.OTHER else None)
 
 
 def _figures(state: CoalitionState, item: Item, event: CoalitionStated) -> tuple[FigureClaim, ...]:

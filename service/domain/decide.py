@@ -5,6 +5,7 @@ Pure: the caller loads the statements that an event names, and those they are li
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from service.domain import record
 from service.domain.errors import Fault, Invalid, Refused, Stale, Unknown
@@ -20,13 +21,22 @@ class Known:
     coalitions: set[str] = field(default_factory=set)
     by_position: dict[int, Effective] = field(default_factory=dict)
     positions: dict[str, int] = field(default_factory=dict)
-    record_level: set[str] = field(default_factory=set)  # ids of events that are about other events
+    record_level: dict[str, int] = field(default_factory=dict)  # positions of events that are about other events
 
     def add(self, statements: Iterable[Effective]) -> None:
         """Takes statements in, in place of what was known of them before."""
         for one in statements:
             self.by_position[one.position] = one
             self.positions[one.event_id] = one.position
+
+    def take(self, other: "Known") -> None:
+        """Knows what the other knows."""
+        self.coalitions, self.by_position = other.coalitions, other.by_position
+        self.positions, self.record_level = other.positions, other.record_level
+
+    def copy(self) -> "Known":
+        """The same knowledge, to come back to when a request of several events is refused midway."""
+        return Known(set(self.coalitions), dict(self.by_position), dict(self.positions), dict(self.record_level))
 
     def get_target(self, event_id: str, coalition: str) -> Effective:
         """The statement that a record-level event names."""
@@ -43,8 +53,15 @@ class Known:
         return found
 
 
-def decide(event: Event, *, event_id: str, position: int, known: Known) -> tuple[Effective, ...]:
-    """The statements as they stand after this event, changed ones only; ``known`` is brought up to date.
+class Revision(NamedTuple):
+    """One statement as it stood before an event (None: not yet recorded), and as it stands after."""
+
+    before: Effective | None
+    after: Effective
+
+
+def decide(event: Event, *, event_id: str, position: int, known: Known) -> tuple[Revision, ...]:
+    """The statements that an event changes; ``known`` is brought up to date.
 
     Raises `Invalid`, `Refused` or `Unknown`, and then has changed nothing.
     """
@@ -54,10 +71,13 @@ def decide(event: Event, *, event_id: str, position: int, known: Known) -> tuple
         _check_coalition(event, known)
         changed = (Effective(position, event_id, event, event.content(), revision=position),)
     changed = _weighed(changed, known)
+    revisions = tuple(Revision(known.by_position.get(one.position), one) for one in changed)
     known.add(changed)
+    if isinstance(event, record.RecordEvent):
+        known.record_level[event_id] = position
     if event.kind == "coalition.registered":
         known.coalitions.add(event.coalition)
-    return changed
+    return revisions
 
 
 def check_revision(expected: int | None, event_id: str, known: Known) -> None:
@@ -121,7 +141,7 @@ def _sourced(target: Effective, event: record.RecordSourced, position: int) -> E
 def _settled(event: record.RecordDisputeSettled, position: int, known: Known) -> tuple[Effective, ...]:
     named = {name: known.get_target(name, event.coalition) for name in event.named}
     shared = set.intersection(*(set(statement.disputes) for statement in named.values()))
-    dispute = known.positions.get(event.target)
+    dispute = known.record_level.get(event.target)
     if dispute is None or dispute not in shared:
         raise Refused("`target` is no dispute between the events that `ranks` names.")
     if not all(statement.disputes[dispute].open for statement in named.values()):

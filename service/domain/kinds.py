@@ -85,7 +85,9 @@ _HIDDEN = frozenset(KINDS) | {"function-after", "function-before", "function-wra
 def invalid(error: ValidationError, *, pointer: str = "") -> Invalid:
     """Pydantic's findings as faults, without what was sent."""
     faults = tuple(
-        Fault(
+        _unknown_kind(pointer)
+        if found["type"].startswith("union_tag")
+        else Fault(
             pointer + "".join(f"/{_escape(str(part))}" for part in found["loc"] if not _hidden(part)),
             found["type"],
             _sentence(found["msg"]),
@@ -93,6 +95,11 @@ def invalid(error: ValidationError, *, pointer: str = "") -> Invalid:
         for found in error.errors(include_url=False, include_input=False, include_context=False)[:50]
     )
     return Invalid("The request is not valid; see `errors` for where and why.", *faults)
+
+
+def _unknown_kind(pointer: str) -> Fault:
+    known = ", ".join(kind for kind in KINDS if not kind.startswith("record."))
+    return Fault(f"{pointer}/kind", "unknown_kind", f"Name a kind of statement: {known}.")
 
 
 def _hidden(part: str | int) -> bool:

@@ -4,17 +4,33 @@ These events say nothing of the world. They change what an earlier event is take
 functions here turn one `Effective` statement into the next. A change in the world is never a correction.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from service.domain.dates import BEGINNING, Bounds
 from service.domain.errors import Invalid, Refused
-from service.domain.statement import Event, Source, Statement, Text, Value, tie_digest
+from service.domain.quantities import LARGEST
+from service.domain.statement import Event, Source, Statement, Text, Value, check_printable, tie_digest
 from service.domain.subject import Item, SubjectKey
+
+EventId = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"),
+    Field(description="the event_id of an event", examples=["019a8f3e-0000-7000-8000-000000000000"]),
+]
+
+
+_EVENT_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+def is_event_id(text: str) -> bool:
+    """Whether a text has the form of an event's id."""
+    return _EVENT_ID.fullmatch(text) is not None
 
 
 class Reason(StrEnum):
@@ -41,7 +57,7 @@ class RecordEvent(Event):
     """An event about an earlier event."""
 
     family: ClassVar[str] = "record"
-    target: str = Field(description="the event_id of the event that it is about")
+    target: EventId
     note: Text | None = None
 
     @property
@@ -57,6 +73,29 @@ class RecordCorrected(RecordEvent):
     changes: dict[str, Any] = Field(min_length=1)
     reason: Reason
     sources: tuple[Source, ...] = Field((), max_length=50)
+
+    @field_validator("changes")
+    @classmethod
+    def _canonical(cls, changes: dict[str, Any]) -> dict[str, Any]:
+        _check_canonical(changes)
+        return changes
+
+
+def _check_canonical(value: Any) -> None:  # noqa: ANN401 - any JSON
+    """Refuses what canonical JSON cannot hold the same everywhere: fractions as numbers, huge integers, odd text."""
+    if isinstance(value, float) or (isinstance(value, int) and abs(value) > LARGEST):
+        raise ValueError("holds a fraction or a number above 2^53; write it as a string")
+    if isinstance(value, str):
+        check_printable(value)
+    elif isinstance(value, dict):
+        for name, member in value.items():
+            if not name.isascii():
+                raise ValueError("names a field that no event has")
+            check_printable(name)
+            _check_canonical(member)
+    elif isinstance(value, list):
+        for member in value:
+            _check_canonical(member)
 
 
 class RecordRetracted(RecordEvent):
@@ -76,7 +115,7 @@ class RecordReinstated(RecordEvent):
 class Ranked(Value):
     """An event and its rank in a dispute."""
 
-    event_id: str
+    event_id: EventId
     rank: Rank = Rank.NORMAL
 
 
@@ -113,7 +152,7 @@ class RecordDuplicate(RecordEvent):
     """The target tells the same act as the original: they count once."""
 
     kind: Literal["record.duplicate"]
-    original: str = Field(description="the event_id of the event that counts")
+    original: EventId
 
     @model_validator(mode="after")
     def _another_event(self) -> Self:

@@ -22,12 +22,13 @@ from pydantic import (
 )
 
 from service.domain.actors import ActorCode, is_person, person_code
-from service.domain.dates import Bounds, Edtf, parse_edtf
+from service.domain.dates import END, Bounds, Edtf, parse_edtf
 
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
-def _printable(text: str) -> str:
+def check_printable(text: str) -> str:
+    """The text itself; raises ValueError where it holds what no text needs."""
     if _FORBIDDEN.search(text):
         raise ValueError("holds a control character or half a surrogate pair; remove it")
     return text
@@ -39,10 +40,10 @@ Slug = Annotated[
     Field(description="lower-case words joined by hyphens", examples=["ground-troops"]),
 ]
 Text = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000), AfterValidator(_printable)
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000), AfterValidator(check_printable)
 ]
 Line = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300), AfterValidator(_printable)
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300), AfterValidator(check_printable)
 ]
 Language = Annotated[
     str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$"), Field(examples=["en", "uk", "pt-BR"])
@@ -102,6 +103,13 @@ class Occurred(Value):
 
     edtf: Edtf
     basis: Basis
+
+    @field_validator("edtf")
+    @classmethod
+    def _within_time(cls, edtf: str) -> str:
+        if parse_edtf(edtf).latest >= END:
+            raise ValueError("lies at the end of time; a statement occurred before 9999-12-31")
+        return edtf
 
     @property
     def bounds(self) -> Bounds:

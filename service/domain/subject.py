@@ -12,7 +12,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from pydantic import Field
 
-from service.domain.dates import TICK, Bounds, parse_edtf, render_day
+from service.domain.dates import END, TICK, Bounds, parse_edtf, render_day
 from service.domain.statement import Event, Statement, Value
 
 
@@ -110,7 +110,8 @@ class Family(Generic[State]):
 
 def day_after(edtf: str | None) -> datetime | None:
     """The first instant after the period an EDTF expression names; None where nothing is named."""
-    return parse_edtf(edtf).latest + TICK if edtf else None
+    latest = parse_edtf(edtf).latest if edtf else END
+    return latest + TICK if latest < END - TICK else None
 
 
 def mentioned(body: Value, *, without: frozenset[str] = frozenset()) -> dict[str, Any]:

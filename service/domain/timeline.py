@@ -106,7 +106,7 @@ def _next(
 ) -> datetime | None:
     """The next instant at which something may change: a statement's edge, or what time alone brings."""
     by_itself = (
-        min((moment for moment in family.expiries(state) if moment > at), default=None)
+        min((moment for moment in family.expiries(state) if at < moment < END), default=None)
         if state is not None and at is not None
         else None
     )

@@ -77,6 +77,15 @@ class Tail:
     def next_position(self) -> int:
         return self.frontier.size + 1
 
+    def mark(self) -> tuple[Frontier, int, int]:
+        """Where the batch has come to; `reset` goes back there."""
+        return self.frontier, len(self.appended), len(self.nodes)
+
+    def reset(self, mark: tuple[Frontier, int, int]) -> None:
+        """Takes back what was pushed since the mark."""
+        self.frontier, appended, nodes = mark
+        del self.appended[appended:], self.nodes[nodes:]
+
     def push(self, entry: Entry, *, recorded_by: str, about: tuple[int, ...]) -> Appended:
         """Gives an entry the next position, and its leaf to the tree."""
         position, recorded_at = self.next_position, self.head.instant(len(self.appended))
@@ -137,8 +146,10 @@ async def write(connection: Connection, tail: Tail) -> None:
         ),
     )
     if tail.nodes:
-        levels, indexes, hashes = (list(column) for column in zip(*tail.nodes, strict=True))
-        await connection.execute(_INSERT_NODES, (levels, indexes, hashes))
+        await connection.execute(
+            _INSERT_NODES,
+            ([n.level for n in tail.nodes], [n.index for n in tail.nodes], [n.hash for n in tail.nodes]),
+        )
     last = events[-1]
     await connection.execute(_MOVE_HEAD, (last.position, last.recorded_at, tail.frontier.render(), tail.frontier.root))
 

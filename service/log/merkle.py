@@ -7,14 +7,14 @@ of every eighth level are stored (`Node`), so that a later proof reads few rows.
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 HASH_BYTES = 32
 STORED_EVERY = 8
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 
 
-class Node(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Node:
     """The root of the complete subtree over leaves [index * 2**level, (index + 1) * 2**level)."""
 
     level: int

@@ -64,6 +64,7 @@ subject_statement = Table(
     Column("position", BigInteger, nullable=False),
     Column("latest", DateTime(timezone=True), nullable=False),
     Column("current", Boolean, nullable=False, comment="false: a correction has moved it to another subject"),
+    Column("known_from", BigInteger, nullable=False, comment="position from which it was about this subject"),
     PrimaryKeyConstraint("subject_id", "position"),
     Index(None, "subject_id", "latest", postgresql_where=text("current")),
     Index(None, "position"),

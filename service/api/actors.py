@@ -1,0 +1,32 @@
+"""Who can be named: countries, organisations, by code, name or alias, in any language."""
+
+from typing import Annotated
+
+import orjson
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from service.domain.actors import find_actors
+from service.web import JSON, may_read
+
+router = APIRouter(tags=["actors"], dependencies=[Depends(may_read)])
+
+
+class AskedActors(BaseModel):
+    """What to look for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    q: str = Field("", max_length=100, description="a code, a name or a part of one, in any language")
+    limit: int = Field(50, ge=1, le=500)
+
+
+@router.get("/v1/actors", operation_id="findActors")
+async def list_actors(asked: Annotated[AskedActors, Query()]) -> Response:
+    """Actors whose code, name or alias fits, best first."""
+    items = [
+        {"code": one.code, "name": one.name, "kind": one.kind, "aliases": list(one.aliases)}
+        for one in find_actors(asked.q, asked.limit)
+    ]
+    return Response(orjson.dumps({"items": items, "next": None}), media_type=JSON)

@@ -1,0 +1,138 @@
+"""What every computed answer shares: the point asked about, the rows behind it, what may also hold, and pages."""
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from fastapi import Request
+from pydantic import Field
+from starlette.responses import Response
+
+from service.database import Connection, fetch
+from service.domain.answers import Json, Moment, in_force, may_be, shape
+from service.domain.dates import parse_instant, render_instant
+from service.domain.errors import Fault, Invalid, Unknown
+from service.segments.query import Basis, Point, Scope, StateRow, states_at
+from service.web import Asked, Services, answer, basis_of, find_point, moment_of
+
+FIRST_PAGE = 50
+LONGEST_PAGE = 500
+
+
+class AskedPage(Asked):
+    """The parameters of a list: a point on both axes, and which page."""
+
+    limit: int = Field(FIRST_PAGE, ge=1, le=LONGEST_PAGE, description="how many items at most")
+    after: str | None = Field(
+        None, max_length=1000, description="`next` of the page before: it pins the point asked about"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The subjects in scope at a point."""
+
+    basis: Basis
+    rows: list[StateRow]
+    moment: Moment
+
+    def shapes(self) -> list[Json]:
+        """Each subject that has a state, in its family's shape."""
+        return [
+            shape(row.key, row.state, row.references, row.rivals, self.moment)
+            for row in self.rows
+            if row.state is not None
+        ]
+
+    def possible(self) -> list[Json]:
+        """What may also hold by then: statements whose date leaves it open."""
+        return [may_be(row.key, one, self.moment) for row in self.rows for one in row.possible]
+
+
+async def find_states(
+    served: Services, asked: Asked, scope: Scope, values: Mapping[str, Any], *, references: bool = True
+) -> Found:
+    """The subjects in scope at the point asked about, in one round trip where the point is given as a position."""
+    async with served.pool.connection() as connection:
+        point = await find_point(asked, connection, served.clock())
+        return await _found(served, connection, point, scope, values, references=references)
+
+
+async def _found(
+    served: Services, connection: Connection, point: Point, scope: Scope, values: Mapping[str, Any], *, references: bool
+) -> Found:
+    basis, rows = await states_at(connection, point, scope, values, references=references)
+    if not rows and values.get("coalition") is not None:
+        await check_coalition(connection, values["coalition"])
+    moment = moment_of(served, point.as_of, in_force((row.key, row.state) for row in rows))
+    return Found(basis, rows, moment)
+
+
+async def check_coalition(connection: Connection, slug: str) -> None:
+    """Raises `Unknown` where no coalition is registered under the slug."""
+    known = await fetch(
+        connection,
+        "SELECT 1 FROM subject WHERE coalition = %(slug)s AND family = 'coalition' AND slug = 'registration'",
+        {"slug": slug},
+    )
+    if not known:
+        raise Unknown("No coalition is registered under this slug; GET /v1/coalitions lists those that are.")
+
+
+# --- pages ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where a page ended, and the point that all its pages are about."""
+
+    point: Point
+    last: list[Any]
+
+    def render(self) -> str:
+        """Opaque text, safe in an address."""
+        content = [render_instant(self.point.as_of), self.point.known_position, self.last]
+        return base64.urlsafe_b64encode(orjson.dumps(content)).decode().rstrip("=")
+
+
+def parse_cursor(text: str) -> Cursor:
+    """The cursor of a page; raises `Invalid` where it is none of ours."""
+    try:
+        padded = text + "=" * (-len(text) % 4)
+        as_of, position, last = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        if not isinstance(position, int) or not isinstance(last, list) or not 0 <= position < 2**62:
+            raise ValueError  # noqa: TRY301 - the same fault as any other
+        return Cursor(Point(parse_instant(as_of), position), last)
+    except (ValueError, TypeError, binascii.Error):
+        detail = "This is no cursor; take `next` from the page before, as it is."
+        raise Invalid(detail, Fault("/query/after", "bad_cursor", detail)) from None
+
+
+def continued(asked: AskedPage) -> tuple[Asked, Cursor | None]:
+    """The point that a page is about: the one its cursor pins, else the one asked for."""
+    if asked.after is None:
+        return asked, None
+    cursor = parse_cursor(asked.after)
+    pinned = Asked(as_of=render_instant(cursor.point.as_of), known_at=None, known_position=cursor.point.known_position)
+    return pinned, cursor
+
+
+def page(request: Request, found: Found, asked: AskedPage, items: Sequence[Json]) -> Response:
+    """One page of a computed list, ordered by id."""
+    last = parse_cursor(asked.after).last if asked.after else None
+    ordered = sorted(items, key=lambda item: str(item["id"]))
+    rest = [item for item in ordered if last is None or [item["id"]] > last]
+    shown, more = rest[: asked.limit], len(rest) > asked.limit
+    point = Point(found.basis.as_of, found.basis.known_position)
+    return answer(
+        request,
+        {
+            "items": shown,
+            "next": Cursor(point, [shown[-1]["id"]]).render() if more else None,
+            "basis": basis_of(request, found.basis, found.moment),
+            "possible": found.possible(),
+        },
+    )

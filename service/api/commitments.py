@@ -1,0 +1,107 @@
+"""Who has promised what: one country's commitments, and all of a coalition's."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import Field
+from starlette.responses import RedirectResponse, Response
+
+from service.api.answering import AskedPage, continued, find_states, page
+from service.domain.actors import is_country, name_of, parse_actor
+from service.domain.errors import Fault, Invalid, Unknown
+from service.domain.pledge import LADDER, Category, CommitmentStatus, Firmness
+from service.domain.statement import Slug
+from service.segments.query import Scope
+from service.web import Asked, Served, answer, basis_of, may_read
+
+router = APIRouter(tags=["commitments"], dependencies=[Depends(may_read)])
+
+
+class AskedCountry(Asked):
+    """The parameters of a country's answer."""
+
+    coalition: Slug | None = Field(None, description="one coalition; default all")
+
+
+class AskedCommitments(AskedPage):
+    """The filters of a coalition's commitments."""
+
+    country: str | None = Field(None, max_length=100, description="code or name of an actor")
+    category: Category | None = None
+    firmness: Firmness | None = None
+    min_firmness: Firmness | None = Field(None, description="this rung of the ladder or a higher one")
+    status: CommitmentStatus | None = None
+    stale: bool | None = None
+
+
+@router.get("/v1/countries/{code}/commitments", operation_id="getCountryCommitments")
+async def get_country_commitments(
+    request: Request, code: str, served: Served, asked: Annotated[AskedCountry, Query()]
+) -> Response:
+    """One country's commitments in every coalition, with its role and its stances."""
+    country = _country(code)
+    if country != code:
+        address = request.url.path.replace(f"/{code}/", f"/{country}/")
+        query = f"?{request.url.query}" if request.url.query else ""
+        return RedirectResponse(address + query, status_code=308)
+    values = {"actor": country, "coalition": asked.coalition}
+    found = await find_states(served, asked, Scope.COUNTRY_AND_CEASEFIRES, values)
+    own = [row for row in found.rows if row.key.actor == country]
+    shapes = [
+        (row.key.family, one) for row, one in zip((r for r in found.rows if r.state), found.shapes(), strict=True)
+    ]
+    roles = {row.key.coalition: row.state["role"] for row in own if row.key.family == "membership" and row.state}
+    return answer(
+        request,
+        {
+            "country": {"code": country, "name": name_of(country)},
+            "roles": {coalition: role for coalition, role in sorted(roles.items()) if role not in (None, "none")},
+            "stances": [one for family, one in shapes if family == "position"],
+            "commitments": [one for family, one in shapes if family == "pledge"],
+            "basis": basis_of(request, found.basis, found.moment),
+            "possible": [one for one in found.possible() if str(one["subject"]).endswith(f"/{country}")],
+        },
+    )
+
+
+def _country(code: str) -> str:
+    try:
+        actor = parse_actor(code)
+    except ValueError:
+        actor = ""
+    if not is_country(actor):
+        raise Unknown("No country goes by this code or name; GET /v1/actors?q= looks them up.")
+    return actor
+
+
+@router.get("/v1/coalitions/{coalition}/commitments", operation_id="listCommitments")
+async def list_commitments(
+    request: Request, coalition: str, served: Served, asked: Annotated[AskedCommitments, Query()]
+) -> Response:
+    """All commitments within a coalition, filtered."""
+    point, _ = continued(asked)
+    values = {"coalition": coalition, "families": ["pledge", "ceasefire"]}
+    found = await find_states(served, point, Scope.FAMILIES, values)
+    country = _filter_actor(asked.country)
+    rungs = LADDER[asked.min_firmness.rung :] if asked.min_firmness else LADDER
+    items = [
+        one
+        for row, one in zip((r for r in found.rows if r.state), found.shapes(), strict=True)
+        if row.key.family == "pledge"
+        and (country is None or row.key.actor == country)
+        and (asked.category is None or one["category"] == asked.category)
+        and (asked.firmness is None or one["firmness"] == asked.firmness)
+        and (asked.min_firmness is None or one["firmness"] in rungs)
+        and (asked.status is None or one["status"] == asked.status)
+        and (asked.stale is None or one["stale"] == asked.stale)
+    ]
+    return page(request, found, asked, items)
+
+
+def _filter_actor(given: str | None) -> str | None:
+    if given is None:
+        return None
+    try:
+        return parse_actor(given)
+    except ValueError as error:
+        raise Invalid(str(error), Fault("/query/country", "unknown_actor", str(error))) from None

@@ -1,0 +1,121 @@
+"""Subjects: the states of a family, one subject with all its actors, and everything that was ever known of it."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+import orjson
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import Response
+
+from service.api.answering import AskedPage, continued, find_states, page
+from service.domain.answers import Json, shape
+from service.domain.dates import render_instant
+from service.domain.errors import Unknown
+from service.domain.kinds import FAMILIES
+from service.domain.subject import SubjectKey
+from service.log.read import EventRow, event_json
+from service.segments.history import Rectangle, history_of
+from service.segments.query import Point, Scope
+from service.web import Asked, Served, answer, basis_of, find_point, may_read, moment_of
+
+router = APIRouter(tags=["subjects"], dependencies=[Depends(may_read)])
+
+LISTED = {
+    "pledges": "pledge",
+    "positions": "position",
+    "warnings": "warning",
+    "meetings": "meeting",
+    "ceasefires": "ceasefire",
+}
+
+
+def _list_family(family: str) -> Callable[..., Awaitable[Response]]:
+    async def list_subjects(
+        request: Request, coalition: str, served: Served, asked: Annotated[AskedPage, Query()]
+    ) -> Response:
+        point, _ = continued(asked)
+        families = [family, "ceasefire"] if family == "pledge" else [family]
+        found = await find_states(served, point, Scope.FAMILIES, {"coalition": coalition, "families": families})
+        rows = [row for row in found.rows if row.state is not None]
+        items = [one for row, one in zip(rows, found.shapes(), strict=True) if row.key.family == family]
+        return page(request, found, asked, items)
+
+    return list_subjects
+
+
+for plural, singular in LISTED.items():
+    router.add_api_route(
+        f"/v1/coalitions/{{coalition}}/{plural}",
+        _list_family(singular),
+        methods=["GET"],
+        operation_id=f"list{plural.capitalize()}",
+        summary=f"The {plural} of a coalition",
+    )
+
+
+def _known_family(family: str) -> str:
+    if family not in FAMILIES:
+        raise Unknown(f"There is no such family of subjects; there are {', '.join(FAMILIES)}.")
+    return family
+
+
+@router.get("/v1/subjects/{coalition}/{family}/{slug}", operation_id="getSubject")
+async def get_subject(
+    request: Request, coalition: str, family: str, slug: str, served: Served, asked: Annotated[Asked, Query()]
+) -> Response:
+    """One subject with all its actors."""
+    values = {"coalition": coalition, "family": _known_family(family), "slug": slug}
+    found = await find_states(served, asked, Scope.SUBJECT, values)
+    return answer(
+        request,
+        {
+            "id": f"{coalition}/{family}/{slug}",
+            "items": found.shapes(),
+            "basis": basis_of(request, found.basis, found.moment),
+            "possible": found.possible(),
+        },
+    )
+
+
+@router.get("/v1/subjects/{coalition}/{family}/{slug}/history", operation_id="getSubjectHistory")
+async def get_history(
+    request: Request, coalition: str, family: str, slug: str, served: Served, asked: Annotated[Asked, Query()]
+) -> Response:
+    """Every statement, correction and state of a subject, on both axes, as far as known at the position asked about."""
+    async with served.pool.connection() as connection:
+        point = await find_point(asked, connection, served.clock())
+        basis, events, rectangles = await history_of(
+            connection, point, SubjectKey(coalition, _known_family(family), slug, "")
+        )
+    moment = moment_of(served, basis.as_of)
+    if not events:
+        raise Unknown("Nothing is recorded about this subject.")
+    return answer(
+        request,
+        {
+            "id": f"{coalition}/{family}/{slug}",
+            "events": [_event(event) for event in events],
+            "states": [_rectangle(one, point, served) for one in rectangles],
+            "basis": basis_of(request, basis, moment),
+        },
+    )
+
+
+def _event(event: EventRow) -> Json:
+    return event_json(event)
+
+
+def _rectangle(one: Rectangle, point: Point, served: Served) -> Json:
+    """A state, and the bounds between which it held and was known; null bounds are open."""
+    moment = moment_of(served, min(one.valid_from, point.as_of))
+    state = None if one.state is None else orjson.loads(one.state)
+    causes = orjson.loads(one.causes)
+    return {
+        "subject": str(one.key),
+        "valid_from": render_instant(one.valid_from),
+        "valid_to": None if one.valid_to is None else render_instant(one.valid_to),
+        "known_from": one.known_from,
+        "known_to": one.known_to,
+        "state": None if state is None else shape(one.key, state, causes, orjson.loads(one.rivals), moment),
+        "possible": orjson.loads(one.possible),
+    }

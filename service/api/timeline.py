@@ -1,0 +1,169 @@
+"""What was said when, and what changed between two points on both axes."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from service.api.answering import AskedPage, Cursor, check_coalition, continued
+from service.domain.actors import parse_actor
+from service.domain.answers import Json, shape
+from service.domain.changes import Difference
+from service.domain.dates import parse_as_of, parse_edtf, parse_instant, render_instant
+from service.domain.errors import Fault, Invalid
+from service.domain.kinds import KINDS
+from service.segments.query import Point, Scope, resolve_known_at, states_at
+from service.segments.timeline import Told, list_changes, list_statements
+from service.web import Served, answer, basis_of, find_point, may_read, moment_of, parse_parameter
+
+router = APIRouter(tags=["timeline"], dependencies=[Depends(may_read)])
+
+
+class AskedTimeline(AskedPage):
+    """The filters of a timeline."""
+
+    kind: str | None = Field(None, max_length=40, description="a kind, or a family of kinds such as pledge")
+    country: str | None = Field(None, max_length=100, description="code or name of an actor")
+    from_: str | None = Field(None, alias="from", description="occurred on or after")
+    to: str | None = Field(None, description="occurred on or before")
+    q: str | None = Field(None, max_length=200, description="text in what is recorded")
+
+
+@router.get("/v1/coalitions/{coalition}/timeline", operation_id="getTimeline")
+async def get_timeline(
+    request: Request, coalition: str, served: Served, asked: Annotated[AskedTimeline, Query()]
+) -> Response:
+    """Statements in the order in which they occurred; those that may have occurred by then stand apart."""
+    pinned, cursor = continued(asked)
+    first = parse_parameter("from", asked.from_, parse_edtf).earliest if asked.from_ else None
+    final = parse_parameter("to", asked.to, parse_edtf).latest if asked.to else None
+    if first and final and first > final:
+        raise _turned_round("to")
+    filters = {
+        "coalition": coalition,
+        "kind": _known_kind(asked.kind),
+        "country": asked.country and parse_parameter("country", asked.country, parse_actor),
+        "from": first,
+        "to": final,
+        "q": asked.q,
+    }
+    last = (parse_instant(cursor.last[0]), int(cursor.last[1])) if cursor else None
+    async with served.pool.connection() as connection:
+        point = await find_point(pinned, connection, served.clock())
+        basis, _ = await states_at(connection, point, Scope.SUBJECT, _NONE, references=False)
+        values = {**filters, "as_of": point.as_of, "known": basis.known_position}
+        found, possible = await list_statements(connection, values, after=last, limit=asked.limit + 1)
+        if not found and not possible:
+            await check_coalition(connection, coalition)
+    shown, more = found[: asked.limit], len(found) > asked.limit
+    end = (
+        Cursor(Point(basis.as_of, basis.known_position), [render_instant(shown[-1].latest), shown[-1].position])
+        if more
+        else None
+    )
+    return answer(
+        request,
+        {
+            "items": [_told(one) for one in shown],
+            "next": end.render() if end else None,
+            "basis": basis_of(request, basis, moment_of(served, basis.as_of)),
+            "possible": [_told(one) for one in possible],
+        },
+    )
+
+
+_NONE = {"coalition": "", "family": "", "slug": ""}
+
+
+def _known_kind(kind: str | None) -> str | None:
+    if kind is None or any(kind in (name, name.split(".")[0]) for name in KINDS):
+        return kind
+    detail = f"This kind is unknown; there are {', '.join(name for name in KINDS if not name.startswith('record.'))}."
+    raise Invalid(detail, Fault("/query/kind", "unknown_kind", detail))
+
+
+def _turned_round(name: str) -> Invalid:
+    detail = "The interval is turned round: its end lies before its start."
+    return Invalid(detail, Fault(f"/query/{name}", "turned_round", detail))
+
+
+def _told(one: Told) -> Json:
+    return {
+        "event_id": one.event_id,
+        "position": one.position,
+        "recorded_at": render_instant(one.recorded_at),
+        "corrected": one.notes.get("corrected", False),
+        "disputed": any(part["open"] for part in one.notes.get("disputes", {}).values()),
+        **one.content,
+    }
+
+
+class AskedChanges(BaseModel):
+    """Two points on both axes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    from_: str = Field(alias="from", description="the earlier moment of valid time")
+    to: str = Field(description="the later moment of valid time")
+    from_known_at: str | None = None
+    from_known_position: int | None = Field(None, ge=0, le=2**62)
+    from_position: int | None = Field(None, ge=0, le=2**62, description="short for from_known_position")
+    to_known_at: str | None = None
+    to_known_position: int | None = Field(None, ge=0, le=2**62)
+    to_position: int | None = Field(None, ge=0, le=2**62, description="short for to_known_position")
+
+
+@router.get("/v1/coalitions/{coalition}/changes", operation_id="getChanges")
+async def get_changes(
+    request: Request, coalition: str, served: Served, asked: Annotated[AskedChanges, Query()]
+) -> Response:
+    """What differs between two points: what moved, and what we learned, each with the events that caused it.
+
+    Where neither end names what was known, both are as known now; where only one does, the other is the head.
+    """
+    start_at, end_at = parse_parameter("from", asked.from_, parse_as_of), parse_parameter("to", asked.to, parse_as_of)
+    if start_at > end_at:
+        raise _turned_round("to")
+    async with served.pool.connection() as connection:
+        head, _ = await states_at(connection, Point(end_at), Scope.SUBJECT, _NONE, references=False)
+        positions = []
+        for name, at, first, second in (
+            ("from", asked.from_known_at, asked.from_known_position, asked.from_position),
+            ("to", asked.to_known_at, asked.to_known_position, asked.to_position),
+        ):
+            given = [one for one in (at, first, second) if one is not None]
+            if len(given) > 1:
+                detail = f"Give one of {name}_known_at, {name}_known_position and {name}_position."
+                raise Invalid(detail, Fault(f"/query/{name}_known_at", "ambiguous", detail))
+            if at is not None:
+                instant = parse_parameter(f"{name}_known_at", at, parse_instant)
+                positions.append(await resolve_known_at(connection, instant))
+            else:
+                positions.append(given[0] if given else head.known_position)  # type: ignore[arg-type]  # no text left
+        if positions[0] > positions[1]:
+            raise _turned_round("to_known_position")
+        await check_coalition(connection, coalition)
+        start, end = Point(start_at, positions[0]), Point(end_at, positions[1])
+        before, after, found = await list_changes(connection, coalition, start, end)
+    return answer(
+        request,
+        {
+            "items": [_difference(one, start_at, end_at, served) for one in found],
+            "next": None,
+            "from": basis_of(request, before, moment_of(served, start_at)),
+            "to": basis_of(request, after, moment_of(served, end_at)),
+        },
+    )
+
+
+def _difference(one: Difference, start: datetime, end: datetime, served: Served) -> Json:
+    earlier, later = moment_of(served, start), moment_of(served, start if one.because == "learned" else end)
+    return {
+        "subject": str(one.key),
+        "because": one.because,
+        "before": one.before and shape(one.key, one.before, [], [], earlier),
+        "after": one.after and shape(one.key, one.after, [], [], later),
+        "causes": one.causes,
+    }

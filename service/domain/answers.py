@@ -1,0 +1,245 @@
+"""States → the shapes that clients rely on. Pure: a state as stored, the moment asked about, and nothing else.
+
+The fold stores what follows from a subject's own statements. What crosses subjects or depends on the day of the question
+(a condition that a ceasefire meets, age, staleness) is added here, when it is asked.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from service.domain.actors import name_of
+from service.domain.ceasefire import IN_FORCE
+from service.domain.dates import parse_edtf
+from service.domain.subject import SubjectKey
+from service.domain.timeline import RULES_VERSION
+
+Json = dict[str, Any]
+_LIVE = frozenset({"standing", "conditional", "partly_delivered", "overdue"})
+_UNMET = frozenset({"outstanding", "failed"})
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When a question asks about, and what holds across subjects then."""
+
+    as_of: datetime
+    stale_after_days: int
+    in_force: frozenset[str] = frozenset()  # coalitions with a ceasefire in force
+
+    @property
+    def rules(self) -> str:
+        """The version of the rules that made an answer, with the settings that it depends on."""
+        return f"{RULES_VERSION}/stale-{self.stale_after_days}"
+
+
+def in_force_keys(states: Iterable[tuple[SubjectKey, Json | None]]) -> frozenset[SubjectKey]:
+    """The ceasefires that are in force, among states of any family."""
+    return frozenset(key for key, state in states if key.family == "ceasefire" and state and state["state"] in IN_FORCE)
+
+
+def in_force(states: Iterable[tuple[SubjectKey, Json | None]]) -> frozenset[str]:
+    """The coalitions that have a ceasefire in force."""
+    return frozenset(key.coalition for key in in_force_keys(states))
+
+
+def actor(code: str) -> Json:
+    """An actor, by code and name."""
+    return {"code": code, "name": name_of(code)}
+
+
+def statements(references: Iterable[Json]) -> list[Json]:
+    """The statements behind a state, each with the change that it made."""
+    return [{name: one[name] for name in ("event_id", "position", "occurred", "label")} for one in references]
+
+
+def independent_sources(references: Iterable[Json]) -> int:
+    """How many originals stand behind a state: copies of one corroborate nothing."""
+    return len({origin for one in references for origin in one["origins"]})
+
+
+def commitment(key: SubjectKey, state: Json, references: list[Json], rivals: list[Json], moment: Moment) -> Json:
+    """What one actor has promised, in the terms that stand."""
+    conditions = _conditions(key, state, moment)
+    conditional = any(condition["status"] in _UNMET for condition in conditions)
+    status = _status(state, moment, conditional=conditional)
+    age = _age(state["last_stated"], moment)
+    return {
+        "id": str(key),
+        "coalition": key.coalition,
+        "subject": key.slug,
+        "actor": actor(key.actor),
+        "category": state["category"],
+        "firmness": state["firmness"],
+        "status": status,
+        "conditional": conditional,
+        "conditions": conditions,
+        "quantity": state["quantity"],
+        "money": state["money"],
+        "delivered": state["delivered"],
+        "attributed_only": state["attributed_only"],
+        "disputed": bool(rivals),
+        "stale": status in _LIVE and age is not None and age > moment.stale_after_days,
+        "first_stated": state["first_stated"],
+        "last_stated": state["last_stated"],
+        "age_days": age,
+        "change": state["change"],
+        "places": state["places"],
+        "starts": state["starts"],
+        "ends": state["ends"],
+        "deadline": state["deadline"],
+        "beneficiary": state["beneficiary"],
+        "description": state["description"],
+        "statements": statements(references),
+        "statement_count": state["statement_count"],
+        "independent_sources": independent_sources(references),
+        "rivals": rivals,
+    }
+
+
+def _conditions(key: SubjectKey, state: Json, moment: Moment) -> list[Json]:
+    """`ceasefire_in_force` follows from the ceasefires of the coalition; the rest is as stated."""
+    if key.coalition not in moment.in_force:
+        return list(state["conditions"])
+    return [
+        {**condition, "status": "met"}
+        if condition["kind"] == "ceasefire_in_force" and condition["status"] == "outstanding"
+        else condition
+        for condition in state["conditions"]
+    ]
+
+
+def _status(state: Json, moment: Moment, *, conditional: bool) -> str:
+    status: str = state["status"]
+    if status != "conditional" or conditional:
+        return status
+    starts = state["starts"]
+    return "overdue" if starts and parse_edtf(starts).latest < moment.as_of else "standing"
+
+
+def _age(last_stated: str | None, moment: Moment) -> int | None:
+    return None if last_stated is None else (moment.as_of.date() - date.fromisoformat(last_stated)).days
+
+
+def position(key: SubjectKey, state: Json, references: list[Json], rivals: list[Json], _: Moment) -> Json:
+    """Where one actor stands."""
+    return {
+        **_about(key),
+        "actor": actor(key.actor),
+        **_chosen(state, "topic", "stance", "expression", "text", "occurred", "attributed_only"),
+        **_common(state, references, rivals),
+    }
+
+
+def warning(key: SubjectKey, state: Json, references: list[Json], rivals: list[Json], _: Moment) -> Json:
+    """What one issuer threatens."""
+    return {
+        **_about(key),
+        "issuer": actor(key.actor),
+        **_chosen(
+            state, "official", "said_by", "status", "targets", "trigger", "consequence", "threat", "severity",
+            "explicit", "first_issued", "last_issued", "times", "attributed_only",
+        ),
+        **_common(state, references, rivals),
+    }  # fmt: skip
+
+
+def meeting(key: SubjectKey, state: Json, references: list[Json], rivals: list[Json], _: Moment) -> Json:
+    """A meeting, and whether it took place."""
+    return {
+        **_about(key),
+        **_chosen(
+            state, "title", "status", "date", "format", "level", "place", "hosts", "chairs", "participants",
+            "claimed_participants", "outcomes", "follow_up",
+        ),
+        **_common(state, references, rivals),
+    }  # fmt: skip
+
+
+def ceasefire(key: SubjectKey, state: Json, references: list[Json], rivals: list[Json], _: Moment) -> Json:
+    """A proposal, its answers, and how far it has come."""
+    return {
+        **_about(key),
+        **_chosen(
+            state, "title", "proposers", "addressees", "state", "scope", "duration_days", "unconditional", "terms",
+            "document", "monitoring_lead", "expires", "took_effect", "answers", "violations",
+        ),
+        **_common(state, references, rivals),
+    }  # fmt: skip
+
+
+def organisation(key: SubjectKey, state: Json, references: list[Json], rivals: list[Json], _: Moment) -> Json:
+    """Facts of a coalition's organisation."""
+    return {
+        **_about(key),
+        **_chosen(
+            state, "name", "aliases", "phase", "force", "leads", "headquarters", "command", "figures", "mandate",
+            "readiness", "conditions", "description",
+        ),
+        **_common(state, references, rivals),
+    }  # fmt: skip
+
+
+def membership(key: SubjectKey, state: Json, references: list[Json], rivals: list[Json], _: Moment) -> Json:
+    """An actor's role, or the claims about how many members there are."""
+    return {
+        **_about(key),
+        "actor": actor(key.actor) if key.actor else None,
+        **_chosen(state, "role", "text", "claims", "attributed_only"),
+        **_common(state, references, rivals),
+    }
+
+
+def _about(key: SubjectKey) -> Json:
+    return {"id": str(key), "coalition": key.coalition, "subject": key.slug}
+
+
+def _chosen(state: Json, *names: str) -> Json:
+    return {name: state[name] for name in names}
+
+
+def _common(state: Json, references: list[Json], rivals: list[Json]) -> Json:
+    return {
+        "disputed": bool(rivals),
+        "change": state["change"],
+        "first_stated": state["first_stated"],
+        "last_stated": state["last_stated"],
+        "statements": statements(references),
+        "statement_count": state["statement_count"],
+        "independent_sources": independent_sources(references),
+        "rivals": rivals,
+    }
+
+
+SHAPES = {
+    "pledge": commitment,
+    "position": position,
+    "warning": warning,
+    "meeting": meeting,
+    "ceasefire": ceasefire,
+    "coalition": organisation,
+    "membership": membership,
+}
+
+
+def shape(key: SubjectKey, state: Json, references: list[Json], rivals: list[Json], moment: Moment) -> Json:
+    """A subject's state in the shape of its family."""
+    return SHAPES[key.family](key, state, references, [rival(key, one, moment) for one in rivals], moment)
+
+
+def rival(key: SubjectKey, one: Mapping[str, Any], moment: Moment) -> Json:
+    """One side of a dispute: the statement, and the state that it would make."""
+    return {
+        **{name: one[name] for name in ("event_id", "position", "occurred", "counts")},
+        "state": SHAPES[key.family](key, one["state"], [], [], moment),
+    }
+
+
+def may_be(key: SubjectKey, one: Mapping[str, Any], moment: Moment) -> Json:
+    """What may also hold: a statement that may have happened by now, and the state that it would make."""
+    return {
+        "subject": str(key),
+        **{name: one[name] for name in ("event_id", "position", "occurred")},
+        "state": SHAPES[key.family](key, one["state"], [], [], moment),
+    }

@@ -1,0 +1,201 @@
+"""Where a coalition stands: the states of all its subjects at one point, drawn together. Pure, at query time.
+
+Totals add what is known, the lower and the upper ends apart, and say how many are unknown. They never mix units,
+currencies or rungs, nor take in what others attribute to a country, what nobody in particular has promised, or what is
+only considered (domain model §5; the counting rules follow UN OCHA FTS).
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import Any
+
+from service.domain.actors import is_country, is_group
+from service.domain.answers import Json, Moment, actor, commitment, meeting, shape
+from service.domain.pledge import LADDER, NOT_COUNTED
+from service.domain.quantities import render_number
+from service.domain.subject import SubjectKey
+
+Subject = tuple[SubjectKey, Json, list[Json], list[Json]]  # key, state, references, rivals
+_GONE = frozenset({"withdrawn", "lapsed"})
+
+
+def status(subjects: Sequence[Subject], moment: Moment, coalition: str) -> Json:
+    """The coalition's status (the contract's shape, without basis)."""
+    families: dict[str, list[Subject]] = defaultdict(list)
+    for subject in subjects:
+        families[subject[0].family].append(subject)
+    organisation = _organisation(families["coalition"])
+    conditions = organisation.pop("conditions")
+    figures = organisation.pop("figures")
+    return {
+        "coalition": {
+            "slug": coalition,
+            "name": organisation.pop("name") or coalition,
+            "aliases": organisation.pop("aliases"),
+        },
+        **organisation,
+        "members": _members(families["membership"]),
+        "stances": _stances(families["position"]),
+        "commitments": _commitments(families["pledge"], moment),
+        "claimed_figures": figures,
+        "conditions_outstanding": [one for one in conditions if one["status"] == "outstanding"],
+        "conditions_met": [one for one in conditions if one["status"] == "met"],
+        "ceasefire": _ceasefire(families["ceasefire"], moment, coalition),
+        "meetings": _meetings(families["meeting"], moment),
+        "warnings": _warnings(families["warning"], moment),
+    }
+
+
+_FACTS = ("phase", "force", "command", "mandate", "readiness", "name", "description")
+_LISTS = ("aliases", "leads", "headquarters")
+
+
+def _organisation(subjects: Sequence[Subject]) -> Json:
+    """The facts of all coalition-level subjects; where several state one, the last to be stated stands."""
+    facts: Json = dict.fromkeys(_FACTS) | {name: [] for name in _LISTS}
+    facts |= {"figures": [], "conditions": []}
+    for _, state, _, _ in sorted(subjects, key=lambda one: (one[1]["last_stated"] or "", one[0])):
+        facts |= {name: state[name] for name in (*_FACTS, *_LISTS) if state[name]}
+        facts["figures"] += state["figures"]
+        facts["conditions"] += state["conditions"]
+    facts["leads"] = sorted(facts["leads"])
+    return facts
+
+
+def _members(subjects: Sequence[Subject]) -> Json:
+    named = [
+        {**actor(key.actor), "role": state["role"]}
+        for key, state, _, _ in subjects
+        if state["role"] not in (None, "none") and not is_group(key.actor)
+    ]
+    claims = [claim for _, state, _, _ in subjects for claim in state["claims"]]
+    return {
+        "named": sorted(named, key=lambda member: str(member["code"])),
+        "claimed": [
+            {name: claim[name] for name in ("count", "said_by", "occurred", "event_id")}
+            for claim in sorted(claims, key=lambda claim: (claim["occurred"], claim["event_id"]))
+        ],
+    }
+
+
+def _stances(subjects: Sequence[Subject]) -> Json:
+    """Per topic, who stands where; what others attribute to a country is kept apart."""
+    topics: dict[str, dict[str, list[str]]] = {}
+    for key, state, _, _ in subjects:
+        if state["stance"] is None or not is_country(key.actor):
+            continue
+        rows = topics.setdefault(state["topic"], {"supportive": [], "undecided": [], "opposed": [], "attributed": []})
+        rows["attributed" if state["attributed_only"] else state["stance"]].append(key.actor)
+    return {topic: {name: sorted(set(codes)) for name, codes in topics[topic].items()} for topic in sorted(topics)}
+
+
+def _commitments(subjects: Sequence[Subject], moment: Moment) -> Json:
+    categories: dict[str, list[Json]] = defaultdict(list)
+    anonymous = []
+    for key, state, references, rivals in subjects:
+        view = commitment(key, state, references, rivals, moment)
+        if is_country(key.actor) or key.actor.startswith("org:"):
+            categories[state["category"]].append(view)
+        else:
+            anonymous.append(view)
+    return {
+        "by_category": [_category(name, categories[name]) for name in sorted(categories)],
+        "anonymous": anonymous,
+    }
+
+
+def _category(name: str, views: Sequence[Json]) -> Json:
+    own = [view for view in views if not view["attributed_only"]]
+    countries = [view for view in own if is_country(view["actor"]["code"])]
+    standing = [view for view in countries if view["status"] not in _GONE and view["firmness"] is not None]
+    counted = [view for view in standing if view["firmness"] not in NOT_COUNTED]
+    return {
+        "category": name,
+        "countries": _codes(counted),
+        "by_firmness": {
+            rung.value: codes for rung in LADDER if (codes := _codes(v for v in standing if v["firmness"] == rung))
+        },
+        "totals": [
+            total for rung in LADDER for total in _totals(rung.value, [v for v in counted if v["firmness"] == rung])
+        ],
+        "attributed": _codes(view for view in views if view["attributed_only"]),
+        "organisations": _codes(view for view in own if not is_country(view["actor"]["code"])),
+    }
+
+
+def _codes(views: Iterable[Json]) -> list[str]:
+    return sorted({view["actor"]["code"] for view in views})
+
+
+def _totals(rung: str, views: Sequence[Json]) -> list[Json]:
+    """One row for each unit and currency that anyone named, or one that says how many named no number."""
+    if not views:
+        return []
+    units: dict[tuple[str, str], list[tuple[Any, Any]]] = defaultdict(list)
+    for view in views:
+        quantity, money = view["quantity"], view["money"]
+        if quantity and quantity["unit"] and (quantity["min"], quantity["max"]) != (None, None):
+            units["unit", quantity["unit"]].append((quantity["min"], quantity["max"]))
+        if money:
+            units["currency", money["currency"]].append((money["min_amount"], money["max_amount"]))
+    if not units:
+        units["unit", ""] = []
+    return [_total(rung, what, measure or None, ends, len(views)) for (what, measure), ends in sorted(units.items())]
+
+
+def _total(rung: str, what: str, measure: str | None, ends: Sequence[tuple[Any, Any]], count: int) -> Json:
+    low = [Decimal(end) for end, _ in ends if end is not None]
+    high = [Decimal(end) for _, end in ends if end is not None]
+    return {
+        "firmness": rung,
+        what: measure,
+        "known_min": _sum(low, what),
+        "known_max": _sum(high, what),
+        "unknown_count": count - len(ends),
+        "open_min_count": len(ends) - len(low),
+        "open_max_count": len(ends) - len(high),
+    }
+
+
+def _sum(ends: Sequence[Decimal], what: str) -> int | str | None:
+    if not ends:
+        return None
+    total = sum(ends, Decimal(0))
+    return f"{total:f}" if what == "currency" else render_number(total)
+
+
+def _ceasefire(subjects: Sequence[Subject], moment: Moment, coalition: str) -> Json:
+    return {
+        "in_force": coalition in moment.in_force,
+        "proposals": [
+            {
+                "subject": key.slug,
+                "title": state["title"],
+                "proposers": sorted(state["proposers"]),
+                "state": state["state"],
+                "answers": {party: answer["answer"] for party, answer in state["answers"].items()},
+            }
+            for key, state, _, _ in subjects
+        ],
+    }
+
+
+def _meetings(subjects: Sequence[Subject], moment: Moment) -> Json:
+    views = [meeting(*subject, moment) for subject in subjects]
+    dated = sorted((view for view in views if view["date"]), key=lambda view: (view["date"]["latest"], view["id"]))
+    held = [view for view in dated if view["status"] == "held"]
+    return {
+        "last_held": held[-1] if held else None,
+        "next_announced": next((view for view in dated if view["status"] == "announced"), None),
+        "unconfirmed": [view for view in dated if view["status"] == "unconfirmed"],
+        "undated": [view for view in views if not view["date"]],
+    }
+
+
+def _warnings(subjects: Sequence[Subject], moment: Moment) -> Json:
+    views = [shape(*subject, moment) for subject in subjects if subject[1]["status"] == "active"]
+    return {
+        "active": [view for view in views if view["official"]],
+        "unofficial": [view for view in views if not view["official"]],
+    }

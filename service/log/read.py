@@ -1,0 +1,82 @@
+"""The log in order, and single events of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from service.database import Connection, fetch
+from service.domain.dates import render_instant
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """An event as recorded."""
+
+    position: int
+    event_id: str
+    kind: str
+    version: int
+    coalition: str
+    recorded_at: datetime
+    recorded_by: str
+    body: bytes
+
+    @classmethod
+    def of(cls, row: Sequence[Any]) -> "EventRow":
+        position, event_id, *rest = row
+        return cls(position, str(event_id), *rest)
+
+
+COLUMNS = "e.position, e.event_id, e.kind, e.version, e.coalition, e.recorded_at, e.recorded_by, e.body"
+_READ = f"SELECT {COLUMNS} FROM event e WHERE e.position > %(after)s ORDER BY e.position LIMIT %(limit)s"
+_FIND = f"SELECT {COLUMNS} FROM event e WHERE e.event_id = %(event_id)s"
+_ABOUT = f"SELECT {COLUMNS} FROM event e WHERE e.about @> ARRAY[%(position)s::bigint] ORDER BY e.position"
+
+
+async def read_events(connection: Connection, *, after: int, limit: int) -> list[EventRow]:
+    """The next events behind a position, in order."""
+    return [EventRow.of(row) for row in await fetch(connection, _READ, {"after": after, "limit": limit})]
+
+
+async def find_event(connection: Connection, event_id: str) -> EventRow | None:
+    """One event by its id, or None."""
+    rows = await fetch(connection, _FIND, {"event_id": event_id})
+    return EventRow.of(rows[0]) if rows else None
+
+
+async def list_events_about(connection: Connection, position: int) -> list[EventRow]:
+    """The record-level events about a statement, in order."""
+    return [EventRow.of(row) for row in await fetch(connection, _ABOUT, {"position": position})]
+
+
+def event_json(event: EventRow) -> Json:
+    """An event as clients see it: where and when it was recorded, and what it says."""
+    return {
+        "event_id": event.event_id,
+        "position": event.position,
+        "recorded_at": render_instant(event.recorded_at),
+        "recorded_by": event.recorded_by,
+        "schema_version": event.version,
+        **orjson.loads(event.body),
+    }
+
+
+def cloud_event(event: EventRow) -> Json:
+    """An event as a CloudEvent (1.0), with its position as an extension attribute."""
+    content = orjson.loads(event.body)
+    return {
+        "specversion": "1.0",
+        "id": event.event_id,
+        "source": f"/v1/coalitions/{event.coalition}",
+        "type": event.kind,
+        "time": render_instant(event.recorded_at),
+        **({"subject": content["subject"]} if "subject" in content else {}),
+        "datacontenttype": "application/json",
+        "position": event.position,
+        "data": {"recorded_by": event.recorded_by, "schema_version": event.version, **content},
+    }

@@ -1,0 +1,105 @@
+"""Brings a database to the present schema, as the owner of its tables.
+
+The login that `DATABASE_URL` names needs the right to create roles and extensions the first time; afterwards it only has
+to be a member of the owner and the writer.
+"""
+
+from pathlib import Path
+
+import psycopg
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
+from sqlalchemy.engine import Connection
+from sqlalchemy.pool import NullPool
+
+from service.database import OWNER, READER, WRITER
+from service.domain.errors import Unavailable
+
+MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+OLDEST = 150_000  # PostgreSQL 15
+
+_ROLE = """
+DO $$ BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN
+        CREATE ROLE {role} NOLOGIN;
+    END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;  -- another database of this server was quicker
+END $$
+"""
+_MEMBER = """
+DO $$ BEGIN
+    IF NOT pg_has_role(CURRENT_USER, '{role}', 'MEMBER') THEN
+        EXECUTE format('GRANT %I TO %I', '{role}', CURRENT_USER);
+    END IF;
+END $$
+"""
+
+
+def migrate(url: str, *, to: str = "head") -> str:
+    """Migrates the database at ``url``; answers the revision that it now has.
+
+    Raises `Unavailable`, saying what to do, where the server is too old or refuses a right that is needed.
+    """
+    try:
+        return _migrate(url, to)
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise Unavailable(
+            "The database refuses a right that the migration needs "
+            f"({error.diag.message_primary}). Let the login of DATABASE_URL own the database and create roles "
+            "(ALTER ROLE … CREATEROLE), or create the roles registry_owner, registry_writer and registry_reader "
+            "and the extension btree_gist yourself, and grant it the first two."
+        ) from error
+    except psycopg.OperationalError as error:
+        raise Unavailable(f"The database cannot be reached: check DATABASE_URL ({str(error).strip()}).") from error
+
+
+def _migrate(url: str, to: str) -> str:
+    with psycopg.connect(url, autocommit=True) as login:
+        if login.info.server_version < OLDEST:
+            raise Unavailable("PostgreSQL 15 or later is needed.")
+        _prepare(login)
+    engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(url), poolclass=NullPool)
+    try:
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f"SET ROLE {OWNER}")
+            config = _config(connection)
+            if to == "base":
+                command.downgrade(config, to)
+            else:
+                command.upgrade(config, to)
+            connection.commit()
+            return MigrationContext.configure(connection).get_current_revision() or "base"
+    finally:
+        engine.dispose()
+
+
+def _config(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _prepare(login: psycopg.Connection[tuple[object, ...]]) -> None:
+    """Roles, extension and rights: what the owner of the tables cannot give itself."""
+    for role in (OWNER, WRITER, READER):
+        login.execute(_ROLE.format(role=role).encode())
+    for role in (OWNER, WRITER):
+        login.execute(_MEMBER.format(role=role).encode())
+    login.execute("CREATE EXTENSION IF NOT EXISTS btree_gist")
+    login.execute(
+        f"DO $$ BEGIN EXECUTE format('GRANT USAGE, CREATE ON SCHEMA %I TO {OWNER}', current_schema()); "
+        f"EXECUTE format('GRANT USAGE ON SCHEMA %I TO {WRITER}, {READER}', current_schema()); END $$".encode()
+    )
+
+
+def present_revision() -> str:
+    """The revision that this code needs."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    head = ScriptDirectory.from_config(config).get_current_head()
+    assert head is not None
+    return head

@@ -1,0 +1,5 @@
+"""The states between two valid times, as known between two positions: computed from the log, never the truth.
+
+`tables` what is stored · `effective` what recorded statements are taken to say · `revise` re-folds what an event
+touches · `query` as-of answers · `rebuild` everything anew from the log, and the proof that nothing changes.
+"""

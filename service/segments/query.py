@@ -1,0 +1,183 @@
+"""As-of answers: the state of subjects at one valid time, as known at one position, in one round trip and one snapshot.
+
+Known now, a subject's state is the last current segment that began by then. Known then, superseded segments count too.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import orjson
+
+from service.database import OPEN, Connection, fetch
+from service.domain.errors import Fault, Invalid
+from service.domain.subject import SubjectKey
+from service.log.append import SHARE_GATE
+
+MOST_REFERENCES = 50
+"""How many of the statements behind a state an answer lists, latest first; its history has them all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A point on both axes; ``known_position`` None is the head."""
+
+    as_of: datetime
+    known_position: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What an answer rests on: the same basis gives the same answer for ever."""
+
+    as_of: datetime
+    known_position: int
+    known_at: datetime
+    log_root: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StateRow:
+    """One subject at a point: its state (None: none yet), what may hold too, rivals, and the statements behind it."""
+
+    key: SubjectKey
+    state: dict[str, Any] | None
+    possible: list[dict[str, Any]]
+    rivals: list[dict[str, Any]]
+    references: list[dict[str, Any]]
+
+
+class Scope(StrEnum):
+    """Which subjects an answer is about; the values are conditions over `subject s`."""
+
+    COUNTRY = "s.actor = %(actor)s"
+    COALITION = "s.coalition = %(coalition)s"
+    FAMILIES = "s.coalition = %(coalition)s AND s.family = ANY(%(families)s::text[])"
+    SUBJECT = "s.coalition = %(coalition)s AND s.family = %(family)s AND s.slug = %(slug)s"
+    ONE = f"{SUBJECT} AND s.actor = %(actor)s"
+    EVERY_CEASEFIRE = "s.family = 'ceasefire'"
+    REGISTRATIONS = "s.family = 'coalition' AND s.slug = 'registration'"
+    COUNTRY_AND_CEASEFIRES = """(s.actor = %(actor)s OR (s.family = 'ceasefire' AND s.coalition IN
+        (SELECT c.coalition FROM subject c WHERE c.actor = %(actor)s)))
+        AND (%(coalition)s::text IS NULL OR s.coalition = %(coalition)s)"""
+
+
+_HEAD_NOW = "SELECT size, recorded_at, root FROM log_head WHERE id = 1"
+_HEAD_THEN = """
+SELECT position, recorded_at, root FROM event WHERE position = %(known)s
+UNION ALL SELECT 0, created_at, sha256('') FROM log_head WHERE %(known)s = 0"""
+_KNOWN_NOW = f"g.known_to = {OPEN}"
+_KNOWN_THEN = "g.known_from <= %(known)s AND g.known_to > %(known)s"
+_REFERENCES = f"""
+(SELECT json_agg(r.causes ORDER BY r.valid_from) FROM (
+    SELECT g.valid_from, g.causes FROM segment g
+    WHERE g.subject_id = s.id AND {{known}} AND g.valid_from <= %(as_of)s AND length(g.causes::text) > 2
+    ORDER BY g.valid_from DESC LIMIT {MOST_REFERENCES}) r)"""
+_STATES = """
+WITH head(position, recorded_at, root) AS MATERIALIZED ({head})
+SELECT h.position, h.recorded_at, h.root, s.coalition, s.family, s.slug, s.actor, g.state, g.possible, g.rivals,
+       {references}
+FROM head h LEFT JOIN (
+    subject s CROSS JOIN LATERAL (
+        SELECT g.state, g.possible, g.rivals FROM segment g
+        WHERE g.subject_id = s.id AND {known} AND g.valid_from <= %(as_of)s AND g.valid_to > %(as_of)s
+        ORDER BY g.valid_from DESC LIMIT 1
+    ) g
+) ON {scope}
+"""
+
+
+def _sql(scope: Scope, *, now: bool, references: bool) -> str:
+    known = _KNOWN_NOW if now else _KNOWN_THEN
+    return _STATES.format(
+        head=_HEAD_NOW if now else _HEAD_THEN,
+        known=known,
+        references=_REFERENCES.format(known=known) if references else "NULL::json",
+        scope=scope.value,
+    )
+
+
+_SQL = {
+    (scope, now, references): _sql(scope, now=now, references=references)
+    for scope in Scope
+    for now in (True, False)
+    for references in (True, False)
+}
+
+
+async def states_at(
+    connection: Connection, point: Point, scope: Scope, values: Mapping[str, Any], *, references: bool = False
+) -> tuple[Basis, list[StateRow]]:
+    """The subjects in scope that are known of at the point, ordered by their key.
+
+    Raises `Invalid` where the log is shorter than the position asked for.
+    """
+    now = point.known_position is None
+    rows = await fetch(
+        connection,
+        _SQL[scope, now, references],
+        {**values, "as_of": point.as_of, "known": point.known_position},
+    )
+    if not rows:
+        raise beyond_head()
+    position, recorded_at, root = rows[0][:3]
+    basis = Basis(point.as_of, position, recorded_at, bytes(root))
+    found = [_row(row) for row in rows if row[3] is not None]
+    return basis, sorted(found, key=lambda row: row.key)
+
+
+def _row(row: Any) -> StateRow:  # noqa: ANN401 - a row of the driver
+    state, possible, rivals, references = row[7:]
+    return StateRow(
+        key=SubjectKey(*row[3:7]),
+        state=None if state is None else orjson.loads(state),
+        possible=[] if possible == b"[]" else orjson.loads(possible),
+        rivals=[] if rivals == b"[]" else orjson.loads(rivals),
+        references=[] if references is None else [one for causes in orjson.loads(references) for one in causes],
+    )
+
+
+FIND_CEASEFIRES = f"""
+SELECT s.coalition, s.family, s.slug, s.actor
+FROM subject s CROSS JOIN LATERAL (
+    SELECT g.state, g.valid_to FROM segment g
+    WHERE g.subject_id = s.id AND {_KNOWN_NOW} AND g.valid_from <= clock_timestamp()
+    ORDER BY g.valid_from DESC LIMIT 1
+) g
+WHERE s.family = 'ceasefire' AND s.coalition = ANY(%b::text[]) AND g.state->>'state' IN ('in_force', 'violated')
+"""
+"""The ceasefires that are in force now."""
+
+
+def beyond_head() -> Invalid:
+    """The log is shorter than the position that was asked for."""
+    detail = "The log is not that long yet; leave the parameter out to ask for what is known now."
+    return Invalid(detail, Fault("/query/known_position", "beyond_head", detail))
+
+
+async def resolve_known_at(connection: Connection, known_at: datetime) -> int:
+    """The last position recorded at or before an instant.
+
+    An instant that is not older than the head is closed first: a transaction in flight could still record something
+    before it, so the gate is taken in shared mode. Raises `Invalid` for an instant that has not come yet.
+    """
+    rows = await fetch(connection, _RESOLVE, {"at": known_at})
+    position, closed, to_come = rows[0]
+    if to_come:
+        detail = "That instant has not come yet, so what will be known then cannot be told."
+        raise Invalid(detail, Fault("/query/known_at", "in_future", detail))
+    if closed:
+        return int(position)
+    async with connection.transaction():
+        await connection.execute(SHARE_GATE)
+        rows = await fetch(connection, _RESOLVE, {"at": known_at})
+    return int(rows[0][0])
+
+
+_RESOLVE = """
+SELECT coalesce((SELECT position FROM event WHERE recorded_at <= %(at)s ORDER BY position DESC LIMIT 1), 0),
+       h.recorded_at > %(at)s, %(at)s > clock_timestamp()
+FROM log_head h WHERE id = 1
+"""

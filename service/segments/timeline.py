@@ -1,0 +1,125 @@
+"""Statements in the order in which they occurred, as known at one position; and what lies between two points."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from service.database import Connection, fetch
+from service.domain.changes import Difference, differences
+from service.domain.subject import SubjectKey
+from service.segments.query import Basis, Point, Scope, StateRow, states_at
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A statement as it was taken to say at a position."""
+
+    position: int
+    event_id: str
+    recorded_at: datetime
+    latest: datetime
+    content: Json
+    notes: Json
+
+
+_TIMELINE = """
+SELECT s.position, s.event_id, e.recorded_at, s.latest, coalesce(s.content, e.body), s.notes
+FROM statement s JOIN event e USING (position)
+WHERE s.coalition = %(coalition)s AND s.known_from <= %(known)s AND s.known_to > %(known)s AND NOT s.retracted
+  AND s.kind <> 'coalition.registered'
+  AND {when}
+  AND (%(kind)s::text IS NULL OR s.kind = %(kind)s OR starts_with(s.kind, %(kind)s || '.'))
+  AND (%(country)s::text IS NULL OR %(country)s = ANY(s.actors))
+  AND (%(from)s::timestamptz IS NULL OR s.latest >= %(from)s)
+  AND (%(to)s::timestamptz IS NULL OR s.earliest <= %(to)s)
+  AND (%(q)s::text IS NULL OR strpos(lower(coalesce(s.content, e.body)::text), lower(%(q)s)) > 0)
+"""
+_DEFINITE = (
+    _TIMELINE.format(when="s.latest <= %(as_of)s")
+    + """  AND (%(last)s::timestamptz IS NULL OR (s.latest, s.position) > (%(last)s, %(last_position)s))
+ORDER BY s.latest, s.position LIMIT %(limit)s
+"""
+)
+_POSSIBLE = _TIMELINE.format(when="s.earliest <= %(as_of)s AND s.latest > %(as_of)s") + "ORDER BY s.latest, s.position"
+
+
+async def list_statements(
+    connection: Connection, values: Mapping[str, Any], *, after: tuple[datetime, int] | None, limit: int
+) -> tuple[list[Told], list[Told]]:
+    """A page of the statements that had definitely occurred, and all that may have."""
+    last, last_position = after or (None, None)
+    paged = {**values, "last": last, "last_position": last_position, "limit": limit}
+    definite = [_told(row) for row in await fetch(connection, _DEFINITE, paged)]
+    return definite, [_told(row) for row in await fetch(connection, _POSSIBLE, values)]
+
+
+def _told(row: Sequence[Any]) -> Told:
+    position, event_id, recorded_at, latest, content, notes = row
+    return Told(position, str(event_id), recorded_at, latest, orjson.loads(content), orjson.loads(notes))
+
+
+_LEARNED = """
+SELECT s.coalition, s.family, s.slug, s.actor, e.event_id, e.position
+FROM subject s JOIN segment g ON g.subject_id = s.id
+JOIN event e ON e.position IN (g.known_from, g.known_to)
+WHERE s.coalition = %(coalition)s AND g.valid_from <= %(as_of)s AND g.valid_to > %(as_of)s
+  AND e.position > %(from)s AND e.position <= %(to)s
+GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY e.position
+"""
+_MOVED = """
+SELECT s.coalition, s.family, s.slug, s.actor, g.causes
+FROM subject s JOIN segment g ON g.subject_id = s.id
+WHERE s.coalition = %(coalition)s AND g.known_from <= %(known)s AND g.known_to > %(known)s
+  AND g.valid_from > %(from)s AND g.valid_from <= %(to)s
+ORDER BY g.valid_from
+"""
+
+
+async def list_changes(
+    connection: Connection, coalition: str, start: Point, end: Point
+) -> tuple[Basis, Basis, list[Difference]]:
+    """What differs between two points, through the corner (start's valid time, end's position), with causes.
+
+    First what was learned of the earlier moment between the two positions, then what moved between the two moments as
+    known at the end.
+    """
+    values = {"coalition": coalition}
+    before, at_start = await states_at(connection, start, Scope.COALITION, values)
+    _, at_corner = await states_at(connection, Point(start.as_of, end.known_position), Scope.COALITION, values)
+    after, at_end = await states_at(connection, end, Scope.COALITION, values)
+    learned = await fetch(
+        connection,
+        _LEARNED,
+        {**values, "as_of": start.as_of, "from": before.known_position, "to": after.known_position},
+    )
+    moved = await fetch(
+        connection, _MOVED, {**values, "known": after.known_position, "from": start.as_of, "to": end.as_of}
+    )
+    found = differences(
+        _states(at_start), _states(at_corner), _states(at_end), learned=_learned_by(learned), moved=_moved_by(moved)
+    )
+    return before, after, found
+
+
+def _states(rows: Sequence[StateRow]) -> dict[SubjectKey, Json]:
+    return {row.key: row.state for row in rows if row.state is not None}
+
+
+def _learned_by(rows: Sequence[Any]) -> dict[SubjectKey, list[Json]]:
+    causes: dict[SubjectKey, list[Json]] = {}
+    for row in rows:
+        causes.setdefault(SubjectKey(*row[:4]), []).append({"event_id": str(row[4]), "position": row[5]})
+    return causes
+
+
+def _moved_by(rows: Sequence[Any]) -> dict[SubjectKey, list[Json]]:
+    causes: dict[SubjectKey, list[Json]] = {}
+    for row in rows:
+        told = [{"event_id": one["event_id"], "position": one["position"]} for one in orjson.loads(row[4])]
+        causes.setdefault(SubjectKey(*row[:4]), []).extend(told)
+    return causes

@@ -1,0 +1,22 @@
+"""What can be set from outside: read once, at the start, from the environment."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Every setting, by the name of its environment variable (upper case)."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    database_url: str = Field("", description="a PostgreSQL of version 15 or later; empty: a private one is started")
+    state_dir: Path = Field(Path(".state"), description="where the private PostgreSQL lives")
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0: any free one")
+    reading_is_open: bool = Field(True, description="whether reading needs no token")
+    stale_after_days: int = Field(180, ge=1, le=36500, description="after how many days a commitment is stale")
+    pool_size: int = Field(10, ge=2, le=200, description="connections to the database")
+    pinned_cache_bytes: int = Field(64 * 2**20, ge=0, description="memory for pinned answers, which never change")
+    largest_body: int = Field(8 * 2**20, ge=1024, description="bytes of a request's body")
