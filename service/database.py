@@ -46,9 +46,14 @@ class _RawJsonBinary(_RawJson):
     format = Format.BINARY
 
 
-async def _configure(connection: Connection) -> None:
+def register_json(connection: Connection) -> None:
+    """Lets JSON pass through a connection as bytes."""
     for loader in (_RawJson, _RawJsonBinary):
         connection.adapters.register_loader("json", loader)
+
+
+async def _configure(connection: Connection) -> None:
+    register_json(connection)
     await connection.execute(f"SET ROLE {WRITER}".encode())
     await connection.execute(b"SET TIME ZONE 'UTC'")
 

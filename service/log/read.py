@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -25,14 +25,30 @@ class EventRow:
     recorded_at: datetime
     recorded_by: str
     body: bytes
+    seal: "Seal"
 
     @classmethod
     def of(cls, row: Sequence[Any]) -> "EventRow":
-        position, event_id, *rest = row
-        return cls(position, str(event_id), *rest)
+        """A row of `COLUMNS`."""
+        position, event_id, kind, version, coalition, recorded_at, recorded_by, body, *seal = row
+        return cls(
+            position, str(event_id), kind, version, coalition, recorded_at, recorded_by, body, Seal(*map(bytes, seal))
+        )
 
 
-COLUMNS = "e.position, e.event_id, e.kind, e.version, e.coalition, e.recorded_at, e.recorded_by, e.body"
+class Seal(NamedTuple):
+    """What proves an event: all four follow from it, save the salt."""
+
+    salt: bytes
+    commitment: bytes
+    leaf_hash: bytes
+    root: bytes
+
+
+COLUMNS = (
+    "e.position, e.event_id, e.kind, e.version, e.coalition, e.recorded_at, e.recorded_by, e.body, "
+    "e.salt, e.commitment, e.leaf_hash, e.root"
+)
 _READ = f"SELECT {COLUMNS} FROM event e WHERE e.position > %(after)s ORDER BY e.position LIMIT %(limit)s"
 _FIND = f"SELECT {COLUMNS} FROM event e WHERE e.event_id = %(event_id)s"
 _ABOUT = f"SELECT {COLUMNS} FROM event e WHERE e.about @> ARRAY[%(position)s::bigint] ORDER BY e.position"

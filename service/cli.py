@@ -1,0 +1,321 @@
+"""The command line: start the service, and look after its data.
+
+With no DATABASE_URL every command uses the private PostgreSQL below STATE_DIR, and starts it if it is not running.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import orjson
+import psycopg
+import typer
+import uvicorn
+from psycopg_pool import PoolTimeout
+from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from service.access import Role, create_token
+from service.database import Pool, open_pool
+from service.domain.errors import RegistryError
+from service.examine import examine
+from service.load import import_lines, load_seeds
+from service.log.read import event_json, read_events
+from service.main import create_app
+from service.migrate import migrate as migrate_database
+from service.postgres import PostgresError, is_running, private_postgres
+from service.record import Recorder
+from service.segments import rebuild as rebuilding
+from service.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+SEEDS = ROOT / "seeds"
+_CHECK_SECONDS = 0.5
+_PAGE = 500
+Result = TypeVar("Result")
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+token_app = typer.Typer(no_args_is_help=True, help="Tokens: who may do what.")
+app.add_typer(token_app, name="token")
+_talk = Console(stderr=True, highlight=False)
+
+
+# --- commands ---------------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def serve(*, seeds: Annotated[bool, typer.Option(help="Load the seeds first.")] = True) -> None:
+    """Migrate, load the seeds, and serve until SIGINT or SIGTERM."""
+    signal.signal(signal.SIGTERM, _leave)
+    settings = _settings()
+    with _database(settings) as url, _kept_running(settings):
+        migrate_database(url)
+        if seeds:
+            added = asyncio.run(_with_recorder(url, lambda recorder: load_seeds(recorder, SEEDS)))
+            _talk.print(f"seeds: {added} new")
+        secret = None if settings.database_url else _local_token(settings, url)
+        config = uvicorn.Config(
+            create_app(settings.model_copy(update={"database_url": url})),
+            host=settings.host,
+            port=settings.port,
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=4,
+        )
+        server = _Server(config, secret)
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run()
+    if not server.started:
+        raise typer.Exit(1)
+
+
+class _Server(uvicorn.Server):
+    """Says where it serves once it does, with the port that it was given."""
+
+    def __init__(self, config: uvicorn.Config, secret: str | None) -> None:
+        super().__init__(config)
+        self._secret = secret
+
+    async def startup(self, sockets: Any = None) -> None:  # noqa: ANN401 - uvicorn's signature
+        """Starts, then prints the address and the local token."""
+        await super().startup(sockets)
+        if not self.started:
+            return
+        host, port = self.servers[0].sockets[0].getsockname()[:2]
+        shown = f"[{host}]" if ":" in host else host
+        print(f"address: http://{shown}:{port}")
+        if self._secret:
+            print(f"token:   {self._secret}")
+        else:
+            print("token:   make one with ./run token new --role editor")
+        sys.stdout.flush()
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to the present schema."""
+    with _database(_settings()) as url:
+        print(migrate_database(url))
+
+
+@app.command()
+def seed() -> None:
+    """Record what the seed files say, unless it already is."""
+    with _migrated() as url:
+        print(asyncio.run(_with_recorder(url, lambda recorder: load_seeds(recorder, SEEDS))))
+
+
+@app.command("import")
+def import_file(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="JSON Lines of statements")],
+) -> None:
+    """Record the statements of a file, one to a line. Repeating an interrupted import goes on where it stopped."""
+    with _migrated() as url, _bar("importing", "bytes") as progress:
+        lines = asyncio.run(_with_recorder(url, lambda recorder: import_lines(recorder, file, progress)))
+    print(lines)
+
+
+@app.command()
+def export(
+    file: Annotated[Path | None, typer.Argument(dir_okay=False, writable=True, help="default: standard output")] = None,
+) -> None:
+    """Write the log as JSON Lines, one event to a line, in order."""
+    with _migrated() as url, _bar("exporting", "events") as progress:
+        target = contextlib.nullcontext(sys.stdout.buffer) if file is None else file.open("wb")
+        with target as out:
+            asyncio.run(_export(url, out.write, progress))
+
+
+async def _export(url: str, write: Callable[[bytes], object], progress: Callable[[int, int], None]) -> None:
+    async with open_pool(url, size=2) as pool, pool.connection() as connection:
+        head = await (await connection.execute("SELECT size FROM log_head")).fetchone()
+        done = 0
+        while found := await read_events(connection, after=done, limit=_PAGE):
+            write(b"".join(orjson.dumps(event_json(event)) + b"\n" for event in found))
+            done = found[-1].position
+            progress(done, max(done, head[0] if head else 0))
+
+
+@app.command()
+def rebuild() -> None:
+    """Compute every state anew from the log, beside the live ones, and put them in their place."""
+    with _migrated() as url, _bar("rebuilding", "events") as progress:
+        findings = asyncio.run(rebuilding.rebuild(url, progress))
+    _report(findings, "the states were not what the log says, and have been replaced")
+
+
+@app.command()
+def verify() -> None:
+    """Check that every leaf is its event's, and every state what a fresh fold makes."""
+    with _migrated() as url, _bar("verifying", "events") as progress:
+        findings = asyncio.run(rebuilding.verify(url, progress))
+    _report(findings, "the database does not hold what the log says: restore it, or run ./run rebuild for states")
+
+
+def _report(findings: list[rebuilding.Finding], otherwise: str) -> None:
+    for finding in findings:
+        print(f"{finding.where}: {finding.what} ({finding.count})")
+    if findings:
+        _fail(otherwise)
+    print("ok")
+
+
+@app.command()
+def doctor() -> None:
+    """Look at everything that the service needs, and say what to do where something is wrong."""
+    settings = _settings()
+    with _database(settings) as url:
+        found = examine(url)
+    for check in found:
+        print(f"{'ok ' if check.ok else 'NO '} {check.what}{'' if check.ok else ': ' + check.remedy}")
+    if not all(check.ok for check in found):
+        raise typer.Exit(1)
+
+
+@token_app.command("new")
+def new_token(
+    role: Annotated[Role, typer.Option(help="what it allows")],
+    owner: Annotated[str, typer.Option(help="whose it is; stands on what is recorded with it")] = "local",
+    days: Annotated[int | None, typer.Option(min=1, max=3650, help="after how many days it expires")] = None,
+) -> None:
+    """Make a token and print it, alone, on standard output. It cannot be shown again."""
+    expires = None if days is None else datetime.now(UTC) + timedelta(days=days)
+    with _migrated() as url:
+        print(asyncio.run(_new_token(url, role, owner, expires)))
+
+
+# --- what the commands share ------------------------------------------------------------------------------------------
+
+
+def _settings() -> Settings:
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        faults = "; ".join(f"{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors(include_input=False))
+        _fail(f"A setting is not valid: {faults}.")
+    if "STATE_DIR" in os.environ:
+        return settings
+    return settings.model_copy(update={"state_dir": _default_state_dir()})
+
+
+def _default_state_dir() -> Path:
+    """Beside the code; for root only where the unprivileged user that PostgreSQL needs can come there."""
+    beside = ROOT / ".state"
+    if os.geteuid() != 0 or all(folder.stat().st_mode & 0o001 for folder in beside.parents):
+        return beside
+    return Path("/var/lib/pledge-registry")
+
+
+@contextlib.contextmanager
+def _database(settings: Settings) -> Iterator[str]:
+    """The address of the database: the one that is set, or the private one, running."""
+    if settings.database_url:
+        yield settings.database_url
+        return
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    with private_postgres(settings.state_dir.absolute()) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def _migrated() -> Iterator[str]:
+    with _database(_settings()) as url:
+        migrate_database(url)
+        yield url
+
+
+@contextlib.contextmanager
+def _kept_running(settings: Settings) -> Iterator[None]:
+    """Starts the private PostgreSQL again when it was killed; a PostgreSQL of somebody else is theirs to look after."""
+    if settings.database_url:
+        yield
+        return
+    leaving = threading.Event()
+
+    def watch() -> None:
+        while not leaving.wait(_CHECK_SECONDS):
+            if not is_running(settings.state_dir.absolute()):
+                _talk.print("PostgreSQL is gone; starting it again")
+                with contextlib.suppress(PostgresError), private_postgres(settings.state_dir.absolute()):
+                    pass
+
+    watcher = threading.Thread(target=watch, name="postgres-watcher")
+    watcher.start()
+    try:
+        yield
+    finally:
+        leaving.set()
+        watcher.join()
+
+
+async def _with_recorder(url: str, work: Callable[[Recorder], Coroutine[Any, Any, Result]]) -> Result:
+    async with _recording(url) as (_, recorder):
+        return await work(recorder)
+
+
+@asynccontextmanager
+async def _recording(url: str) -> AsyncIterator[tuple[Pool, Recorder]]:
+    async with open_pool(url, size=2) as pool, Recorder(pool) as recorder:
+        yield pool, recorder
+
+
+async def _new_token(url: str, role: Role, owner: str, expires_at: datetime | None) -> str:
+    async with open_pool(url, size=2) as pool, pool.connection() as connection:
+        return await create_token(connection, role=role, owner=owner, expires_at=expires_at)
+
+
+def _local_token(settings: Settings, url: str) -> str:
+    """The token for local use: made once, kept where only its owner can read it."""
+    path = settings.state_dir / "token"
+    if path.exists():
+        return path.read_text(encoding="ascii").strip()
+    secret = asyncio.run(_new_token(url, Role.ADMIN, "local", None))
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secret + "\n")
+    return secret
+
+
+@contextlib.contextmanager
+def _bar(what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on standard error: called with how much is done and how much there is."""
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TextColumn(unit), TimeElapsedColumn())
+    with Progress(*columns, console=_talk, transient=not _talk.is_terminal) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def _leave(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _fail(message: str) -> NoReturn:
+    _talk.print(f"error: {message}", markup=False, soft_wrap=True)
+    raise typer.Exit(1)
+
+
+def main() -> None:
+    """Runs a command; what it refuses is said in a sentence, without a traceback."""
+    try:
+        app()
+    except RegistryError as error:
+        faults = "".join(f"\n  {fault.pointer}: {fault.detail}" for fault in error.faults)
+        _talk.print(f"error: {error.detail}{faults}", markup=False, soft_wrap=True)
+        sys.exit(1)
+    except (PostgresError, psycopg.OperationalError, PoolTimeout) as error:
+        _talk.print(f"error: {error}", markup=False, soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

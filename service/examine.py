@@ -1,0 +1,77 @@
+"""What `doctor` looks at: everything that the service needs of its database, each with what to do about it."""
+
+from dataclasses import dataclass
+
+import psycopg
+
+from service.database import OWNER, WRITER
+from service.migrate import OLDEST, present_revision
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at."""
+
+    what: str
+    ok: bool
+    remedy: str
+
+
+def examine(url: str) -> list[Check]:
+    """Looks at the database; stops at the first thing without which the others cannot be seen."""
+    try:
+        connection = psycopg.connect(url, autocommit=True, connect_timeout=10)
+    except psycopg.OperationalError as error:
+        return [Check("the database answers", ok=False, remedy=f"check DATABASE_URL ({str(error).strip()})")]
+    with connection:
+        checks = [
+            Check("the database answers", ok=True, remedy=""),
+            Check("PostgreSQL is version 15 or later", connection.info.server_version >= OLDEST, "upgrade the server"),
+        ]
+        present = _value(connection, "SELECT to_regclass('alembic_version') IS NOT NULL")
+        revision = _value(connection, "SELECT version_num FROM alembic_version") if present else None
+        checks.append(Check("the tables are migrated", revision == present_revision(), "run ./run migrate"))
+        if not checks[-1].ok:
+            return checks
+        return [*checks, *(Check(what, bool(_value(connection, sql)), remedy) for what, sql, remedy in _LOOKS)]
+
+
+def _value(connection: psycopg.Connection[tuple[object, ...]], sql: str) -> object:
+    row = connection.execute(sql.encode()).fetchone()
+    return None if row is None else row[0]
+
+
+_LOOKS = (
+    (
+        "the login may act as the writer",
+        f"SELECT pg_has_role(current_user, '{WRITER}', 'MEMBER') AND pg_has_role(current_user, '{OWNER}', 'MEMBER')",
+        f"GRANT {WRITER}, {OWNER} to the login of DATABASE_URL",
+    ),
+    (
+        "the writer cannot change history",
+        f"SELECT NOT (has_table_privilege('{WRITER}', 'event', 'UPDATE') OR "
+        f"has_table_privilege('{WRITER}', 'event', 'DELETE') OR has_table_privilege('{WRITER}', 'event', 'TRUNCATE'))",
+        f"REVOKE UPDATE, DELETE, TRUNCATE ON event FROM {WRITER}",
+    ),
+    (
+        "the append-only triggers are always on",
+        "SELECT count(*) = 6 FROM pg_trigger WHERE tgfoid = 'refuse_change'::regproc AND tgenabled = 'A'",
+        "ALTER TABLE … ENABLE ALWAYS TRIGGER for event, merkle_node and idempotency, and ask who switched them off",
+    ),
+    (
+        "the head agrees with the log",
+        "SELECT h.size = coalesce((SELECT max(position) FROM event), 0) AND h.size = (SELECT count(*) FROM event) "
+        "FROM log_head h",
+        "the log has been changed from outside: restore the last backup, then run ./run verify",
+    ),
+    (
+        "commits are durable",
+        "SELECT current_setting('fsync') = 'on' AND current_setting('synchronous_commit') <> 'off'",
+        "set fsync and synchronous_commit on, or accept that a crash loses what was acknowledged",
+    ),
+    (
+        "no transaction has been open for over an hour",
+        "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE xact_start < now() - interval '1 hour')",
+        "end it: it slows every append",
+    ),
+)

@@ -1,0 +1,244 @@
+"""Everything computed, anew from the log: beside the live tables, without stopping anybody.
+
+A rebuild replays the log in order through the same decisions and the same fold, in bounded batches, into tables of a
+schema of its own; compares them with the live ones, both ways; and, if asked, takes their place in one transaction under
+the gate. `verify` does the same without the last step, and hashes every leaf anew.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import psycopg
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from service.database import METADATA, OPEN, OWNER, Connection, fetch, register_json
+from service.domain.decide import Revision, decide
+from service.domain.record import RecordDisputeSettled, RecordEvent
+from service.domain.statement import Event
+from service.log import append
+from service.log.codec import commit, leaf_hash, lift
+from service.log.merkle import Frontier
+from service.log.read import EventRow, read_events
+from service.segments.effective import FIND_COALITIONS, Versions, load_known
+from service.segments.revise import Planes, touches
+from service.segments.tables import DERIVED, PARTITIONS, RIGHTS
+
+BATCH = 500
+_BESIDE = "registry_rebuild"
+Progress = Callable[[int, int], None]
+"""Called with how many events are done, and how many there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is not as the log says: what, where, and how many rows."""
+
+    what: str
+    where: str
+    count: int
+
+
+@asynccontextmanager
+async def _owner(url: str) -> AsyncIterator[Connection]:
+    """A connection of its own in the owner's role, that sees the tables beside before the live ones."""
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        register_json(connection)
+        await connection.execute("SET TIME ZONE 'UTC'")
+        row = await fetch(connection, "SELECT current_schema(), current_database()")
+        live, database = row[0]
+        await connection.execute(f'GRANT CREATE ON DATABASE "{database}" TO {OWNER}'.encode())
+        await connection.execute(f"SET ROLE {OWNER}".encode())
+        await connection.execute(f'SET search_path TO {_BESIDE}, "{live}"'.encode())
+        yield connection
+
+
+async def rebuild(url: str, progress: Progress = lambda *_: None) -> list[Finding]:
+    """Builds the computed tables anew and puts them in place of the live ones; answers how those differed."""
+    async with _owner(url) as connection:
+        live = await _live_schema(connection)
+        await _create_beside(connection)
+        done = await _replay_all(connection, progress)
+        findings = await _compare(connection, live, done)
+        async with connection.transaction():
+            await connection.execute(append.TAKE_GATE)
+            await connection.execute(append.LOCK_HEAD)
+            while events := await read_events(connection, after=done, limit=BATCH):
+                await replay(connection, events)
+                done = events[-1].position
+            await _take_their_place(connection, live)
+        return findings
+
+
+async def verify(url: str, progress: Progress = lambda *_: None) -> list[Finding]:
+    """Whether every leaf is that of its event, the tree that of its leaves, and every state a fresh fold's."""
+    async with _owner(url) as connection:
+        live = await _live_schema(connection)
+        await _create_beside(connection)
+        try:
+            leaves = _Leaves()
+            done = await _replay_all(connection, progress, leaves.check)
+            findings = await leaves.close(connection)
+            return findings + await _compare(connection, live, done)
+        finally:
+            await connection.execute(f"DROP SCHEMA {_BESIDE} CASCADE".encode())
+
+
+async def replay(connection: Connection, events: Sequence[EventRow]) -> None:
+    """Computes what a batch of the log's events makes, in the tables that come first on the search path."""
+    entries = [(event, lift(event.kind, event.version, event.body)[1]) for event in events]
+    named = sorted({name for _, event in entries for name in _named(event)})
+    coalitions = await _registered(connection, {event.coalition for event, _ in entries})
+    known = await load_known(connection, named, coalitions)
+    steps: list[tuple[int, tuple[Revision, ...]]] = []
+    for row, event in entries:
+        steps.append((row.position, decide(event, event_id=row.event_id, position=row.position, known=known)))
+    planes, versions = Planes(), Versions()
+    await planes.load(connection, touches(revision for _, revisions in steps for revision in revisions))
+    for position, revisions in steps:
+        versions.put((revision.after for revision in revisions), at=position)
+        planes.revise(revisions, at=position)
+    async with connection.transaction(), connection.pipeline():
+        await versions.write(connection)
+        await planes.write(connection)
+
+
+def _named(event: Event) -> tuple[str, ...]:
+    if isinstance(event, RecordDisputeSettled):
+        return (event.target, *event.named)
+    return event.named if isinstance(event, RecordEvent) else ()
+
+
+async def _registered(connection: Connection, slugs: Iterable[str]) -> list[str]:
+    async with connection.cursor(binary=True) as cursor:
+        await cursor.execute(FIND_COALITIONS, (sorted(slugs),))
+        return [slug for (slug,) in await cursor.fetchall()]
+
+
+async def _replay_all(
+    connection: Connection, progress: Progress, check: Callable[[EventRow], None] = lambda _: None
+) -> int:
+    """Replays the log up to the end that it has when it gets there; answers the last position."""
+    done = 0
+    while events := await read_events(connection, after=done, limit=BATCH):
+        for event in events:
+            check(event)
+        await replay(connection, events)
+        done = events[-1].position
+        progress(done, (await fetch(connection, "SELECT size FROM log_head"))[0][0])
+    return done
+
+
+async def _live_schema(connection: Connection) -> str:
+    rows = await fetch(connection, "SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+                       "WHERE c.oid = 'log_head'::regclass")  # fmt: skip
+    schema: str = rows[0][0]
+    return schema
+
+
+async def _create_beside(connection: Connection) -> None:
+    await connection.execute(f"DROP SCHEMA IF EXISTS {_BESIDE} CASCADE".encode())
+    await connection.execute(f"CREATE SCHEMA {_BESIDE}".encode())
+    for ddl in _definitions():
+        await connection.execute(ddl.encode())
+
+
+def _definitions() -> list[str]:
+    """The tables as they are declared, and what a declaration cannot say."""
+    dialect = PGDialect_psycopg()  # type: ignore[no-untyped-call]
+    written: list[str] = []
+    for name in reversed(DERIVED):
+        table = METADATA.tables[name]
+        written.append(str(CreateTable(table).compile(dialect=dialect)))
+        indexes = sorted(table.indexes, key=lambda index: str(index.name))
+        written += [str(CreateIndex(index).compile(dialect=dialect)) for index in indexes]
+    return [*written, PARTITIONS, RIGHTS]
+
+
+async def _take_their_place(connection: Connection, live: str) -> None:
+    for table in DERIVED:
+        await connection.execute(f'DROP TABLE "{live}".{table}'.encode())
+    for table in (*DERIVED, "segment_current", "segment_superseded"):
+        await connection.execute(f'ALTER TABLE {_BESIDE}.{table} SET SCHEMA "{live}"'.encode())
+    await connection.execute(f"DROP SCHEMA {_BESIDE}".encode())
+
+
+# What each table says at a position, without the numbers that only the database gives.
+_SAYS = {
+    "segment": f"""
+        SELECT s.coalition, s.family, s.slug, s.actor, g.valid_from, g.valid_to, g.known_from,
+               CASE WHEN g.known_to > %(known)s THEN {OPEN} ELSE g.known_to END,
+               g.state::text, g.causes::text, g.possible::text, g.rivals::text
+        FROM {{schema}}.segment g JOIN {{schema}}.subject s ON s.id = g.subject_id WHERE g.known_from <= %(known)s""",
+    "statement": f"""
+        SELECT position, known_from, CASE WHEN known_to > %(known)s THEN {OPEN} ELSE known_to END, event_id, kind,
+               coalition, earliest, latest, actors, retracted, content::text, notes::text
+        FROM {{schema}}.statement WHERE known_from <= %(known)s""",
+    "subject_statement": """
+        SELECT s.coalition, s.family, s.slug, s.actor, m.position, m.known_from
+        FROM {schema}.subject_statement m JOIN {schema}.subject s ON s.id = m.subject_id
+        WHERE m.known_from <= %(known)s""",
+}
+
+
+async def _compare(connection: Connection, live: str, known: int) -> list[Finding]:
+    """How the live tables differ from those beside, as known at a position; empty when they do not."""
+    findings = []
+    for table, says in _SAYS.items():
+        ours, theirs = says.format(schema=_BESIDE), says.format(schema=f'"{live}"')
+        for what, one, other in (("is missing", ours, theirs), ("should not be there", theirs, ours)):
+            sql = f"SELECT count(*) FROM ({one} EXCEPT ALL {other}) AS difference"
+            count = (await fetch(connection, sql, {"known": known}))[0][0]
+            if count:
+                findings.append(Finding(what, table, count))
+    return findings
+
+
+class _Leaves:
+    """Hashes the log anew, from the bodies up, and compares with what is stored."""
+
+    def __init__(self) -> None:
+        self._frontier = Frontier()
+        self._nodes: dict[tuple[int, int], bytes] = {}
+        self._findings: list[Finding] = []
+        self._last = 0
+
+    def check(self, event: EventRow) -> None:
+        """Checks one event: its place, its commitment, its leaf, the root after it."""
+        if event.position != self._last + 1:
+            self._findings.append(Finding("is missing", f"event {self._last + 1}", event.position - self._last - 1))
+        self._last = event.position
+        stored = event.seal
+        commitment = commit(event.body, stored.salt)
+        leaf = leaf_hash(
+            position=event.position, event_id=event.event_id, kind=event.kind, version=event.version,
+            coalition=event.coalition, recorded_at=event.recorded_at, recorded_by=event.recorded_by,
+            commitment=commitment,
+        )  # fmt: skip
+        self._frontier, nodes = self._frontier.push(leaf)
+        self._nodes |= {(node.level, node.index): node.hash for node in nodes}
+        for what, found, expected in (
+            ("body does not fit its commitment", stored.commitment, commitment),
+            ("leaf hash does not fit the event", stored.leaf_hash, leaf),
+            ("root does not fit the leaves", stored.root, self._frontier.root),
+        ):
+            if found != expected:
+                self._findings.append(Finding(what, f"event {event.position}", 1))
+
+    async def close(self, connection: Connection) -> list[Finding]:
+        """Compares the stored nodes and the head with the tree that the events make."""
+        rows = await fetch(
+            connection,
+            "SELECT level, index, hash FROM merkle_node WHERE (index + 1) << level <= %(n)s",
+            {"n": self._last},
+        )
+        stored = {(level, index): bytes(found) for level, index, found in rows}
+        if stored != self._nodes:
+            wrong = {place for place in {*stored, *self._nodes} if stored.get(place) != self._nodes.get(place)}
+            self._findings.append(Finding("node does not fit the leaves", "merkle_node", len(wrong)))
+        size, root, frontier = (await fetch(connection, "SELECT size, root, frontier FROM log_head"))[0]
+        head_fits = bytes(root) == self._frontier.root and bytes(frontier) == self._frontier.render()
+        if size < self._last or (size == self._last and not head_fits):
+            self._findings.append(Finding("head does not fit the log", "log_head", 1))
+        return self._findings
