@@ -19,7 +19,7 @@ import psycopg
 
 from service.database import Connection, Pool
 from service.domain.decide import Known, Revision, check_revision, decide
-from service.domain.errors import Invalid, Refused, RegistryError, Unavailable
+from service.domain.errors import Invalid, RegistryError, Running, Unavailable
 from service.domain.record import Effective, RecordDisputeSettled, RecordEvent
 from service.domain.subject import SubjectKey
 from service.log import append
@@ -246,7 +246,7 @@ def _without_retries(
             continue
         key = (one.retry.client, one.retry.key)
         if key in taken:
-            _refuse(one, Refused("A request with this Idempotency-Key is still running; try again in a moment."))
+            _refuse(one, Running("A request with this Idempotency-Key is still running; try again in a moment."))
         elif key not in stored:
             taken.add(key)
             fresh.append(one)

@@ -26,7 +26,7 @@ from service.access import Access, Caller, Role
 from service.database import Connection, Pool
 from service.domain import errors
 from service.domain.answers import Json, Moment
-from service.domain.dates import parse_as_of, parse_instant, render_instant
+from service.domain.dates import END, TICK, parse_as_of, parse_instant, render_instant
 from service.domain.errors import Fault, Invalid, RegistryError
 from service.record import Recorder
 from service.segments.query import Basis, Point, resolve_known_at
@@ -95,7 +95,9 @@ def allowed(needed: Role) -> Callable[[Request], Awaitable[Caller]]:
 
 
 async def may_read(request: Request) -> None:
-    """Reading is open, or needs any valid token."""
+    """Reading is open, or needs any valid token; no name in an address holds a NUL, which the database refuses."""
+    if "\x00" in request.scope["path"]:
+        raise errors.Unknown("Nothing is recorded under this name.")
     served = services(request)
     caller = await _find_caller(request, served)
     if caller is None and not served.settings.reading_is_open:
@@ -103,6 +105,16 @@ async def may_read(request: Request) -> None:
 
 
 Editor = Annotated[Caller, Depends(allowed(Role.EDITOR))]
+
+
+async def takes_no_parameters(request: Request) -> None:
+    """Unknown parameters are refused, never ignored, also where there is none to know."""
+    if request.query_params:
+        faults = [
+            Fault(f"/query/{name}", "extra_forbidden", "This parameter is unknown here.")
+            for name in request.query_params
+        ]
+        raise Invalid("A parameter is not valid; see `errors`.", *faults)
 
 
 # --- the point asked about --------------------------------------------------------------------------------------------
@@ -120,9 +132,13 @@ class Asked(BaseModel):
     known_position: int | None = Field(None, ge=0, le=2**62, description="record time as an exact position in the log")
 
 
+LAST = END - TICK
+"""The last moment that can be asked about: segments without an end run to `END`, which is no part of them."""
+
+
 async def find_point(asked: Asked, connection: Connection, now: datetime) -> Point:
     """The point that the parameters name; raises `Invalid` with a pointer to the parameter."""
-    as_of = parse_parameter("as_of", asked.as_of, parse_as_of) if asked.as_of is not None else now
+    as_of = min(parse_parameter("as_of", asked.as_of, parse_as_of), LAST) if asked.as_of is not None else now
     if asked.known_at is None:
         return Point(as_of, asked.known_position)
     if asked.known_position is not None:
@@ -264,7 +280,7 @@ async def _refused(_: Request, error: Exception) -> Response:
     headers = {}
     if status is HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
-    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+    if status is HTTPStatus.SERVICE_UNAVAILABLE or isinstance(error, errors.Running):
         headers["Retry-After"] = _RETRY_AFTER_SECONDS
     return problem(status, error.detail, error.faults, headers=headers)
 

@@ -11,11 +11,11 @@ from fastapi import Request
 from pydantic import Field
 from starlette.responses import Response
 
-from service.database import Connection, fetch
+from service.database import Connection
 from service.domain.answers import Json, Moment, in_force, may_be, shape
 from service.domain.dates import parse_instant, render_instant
 from service.domain.errors import Fault, Invalid, Unknown
-from service.segments.query import Basis, Point, Scope, StateRow, states_at
+from service.segments.query import Basis, Point, References, Scope, StateRow, is_registered, states_at
 from service.web import Asked, Services, answer, basis_of, find_point, moment_of
 
 FIRST_PAGE = 50
@@ -53,7 +53,7 @@ class Found:
 
 
 async def find_states(
-    served: Services, asked: Asked, scope: Scope, values: Mapping[str, Any], *, references: bool = True
+    served: Services, asked: Asked, scope: Scope, values: Mapping[str, Any], *, references: References = References.ALL
 ) -> Found:
     """The subjects in scope at the point asked about, in one round trip where the point is given as a position."""
     async with served.pool.connection() as connection:
@@ -62,7 +62,13 @@ async def find_states(
 
 
 async def _found(
-    served: Services, connection: Connection, point: Point, scope: Scope, values: Mapping[str, Any], *, references: bool
+    served: Services,
+    connection: Connection,
+    point: Point,
+    scope: Scope,
+    values: Mapping[str, Any],
+    *,
+    references: References,
 ) -> Found:
     basis, rows = await states_at(connection, point, scope, values, references=references)
     if not rows and values.get("coalition") is not None:
@@ -73,12 +79,7 @@ async def _found(
 
 async def check_coalition(connection: Connection, slug: str) -> None:
     """Raises `Unknown` where no coalition is registered under the slug."""
-    known = await fetch(
-        connection,
-        "SELECT 1 FROM subject WHERE coalition = %(slug)s AND family = 'coalition' AND slug = 'registration'",
-        {"slug": slug},
-    )
-    if not known:
+    if not await is_registered(connection, slug):
         raise Unknown("No coalition is registered under this slug; GET /v1/coalitions lists those that are.")
 
 
@@ -98,12 +99,12 @@ class Cursor:
         return base64.urlsafe_b64encode(orjson.dumps(content)).decode().rstrip("=")
 
 
-def parse_cursor(text: str) -> Cursor:
-    """The cursor of a page; raises `Invalid` where it is none of ours."""
+def parse_cursor(text: str, kinds: Sequence[type] = (str,)) -> Cursor:
+    """The cursor of a page, whose end is told by values of ``kinds``; raises `Invalid` where it is none of ours."""
     try:
         padded = text + "=" * (-len(text) % 4)
         as_of, position, last = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-        if not isinstance(position, int) or not isinstance(last, list) or not 0 <= position < 2**62:
+        if type(position) is not int or not 0 <= position < 2**62 or [type(one) for one in last] != list(kinds):
             raise ValueError  # noqa: TRY301 - the same fault as any other
         return Cursor(Point(parse_instant(as_of), position), last)
     except (ValueError, TypeError, binascii.Error):
@@ -111,11 +112,11 @@ def parse_cursor(text: str) -> Cursor:
         raise Invalid(detail, Fault("/query/after", "bad_cursor", detail)) from None
 
 
-def continued(asked: AskedPage) -> tuple[Asked, Cursor | None]:
+def continued(asked: AskedPage, kinds: Sequence[type] = (str,)) -> tuple[Asked, Cursor | None]:
     """The point that a page is about: the one its cursor pins, else the one asked for."""
     if asked.after is None:
         return asked, None
-    cursor = parse_cursor(asked.after)
+    cursor = parse_cursor(asked.after, kinds)
     pinned = Asked(as_of=render_instant(cursor.point.as_of), known_at=None, known_position=cursor.point.known_position)
     return pinned, cursor
 

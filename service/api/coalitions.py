@@ -1,33 +1,25 @@
 """Coalitions: which there are, and where each stands."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from service.api.answering import Found, find_states
-from service.database import fetch
 from service.domain.answers import Json
 from service.domain.dates import render_instant
 from service.domain.errors import Unknown
 from service.domain.status import status
-from service.segments.query import Scope
+from service.segments.query import References, Scope, Span, spans_at
 from service.web import Asked, Served, answer, basis_of, may_read
 
 router = APIRouter(tags=["coalitions"], dependencies=[Depends(may_read)])
-
-_SPANS = """
-SELECT coalition, min(earliest), max(latest), count(*) FROM statement
-WHERE known_from <= %(known)s AND known_to > %(known)s AND NOT retracted AND kind <> 'coalition.registered'
-  AND latest <= %(as_of)s AND (%(coalition)s::text IS NULL OR coalition = %(coalition)s)
-GROUP BY coalition
-"""
 
 
 @router.get("/v1/coalitions", operation_id="listCoalitions")
 async def list_coalitions(request: Request, served: Served, asked: Annotated[Asked, Query()]) -> Response:
     """The coalitions, with their aliases, their forces, and their first and last statement."""
-    found = await find_states(served, asked, Scope.REGISTRATIONS, {}, references=False)
+    found = await find_states(served, asked, Scope.REGISTRATIONS, {}, references=References.NONE)
     items = await _with_spans(served, found, None)
     return answer(request, {"items": items, "next": None, "basis": basis_of(request, found.basis, found.moment)})
 
@@ -36,7 +28,7 @@ async def list_coalitions(request: Request, served: Served, asked: Annotated[Ask
 async def get_coalition(request: Request, coalition: str, served: Served, asked: Annotated[Asked, Query()]) -> Response:
     """One coalition, with its aliases, its force, and its first and last statement."""
     values = {"coalition": coalition, "family": "coalition", "slug": "registration"}
-    found = await find_states(served, asked, Scope.SUBJECT, values, references=False)
+    found = await find_states(served, asked, Scope.SUBJECT, values, references=References.NONE)
     items = await _with_spans(served, found, coalition)
     if not items:
         raise Unknown("This coalition was not yet registered then.")
@@ -44,28 +36,29 @@ async def get_coalition(request: Request, coalition: str, served: Served, asked:
 
 
 async def _with_spans(served: Served, found: Found, coalition: str | None) -> list[Json]:
-    values = {"known": found.basis.known_position, "as_of": found.basis.as_of, "coalition": coalition}
     async with served.pool.connection() as connection:
-        spans = {row[0]: row[1:] for row in await fetch(connection, _SPANS, values)}
+        spans = await spans_at(connection, found.basis, coalition)
     return [_coalition(row.key.coalition, row.state, spans.get(row.key.coalition)) for row in found.rows if row.state]
 
 
-def _coalition(slug: str, state: Json, span: Any) -> Json:  # noqa: ANN401 - a row of the driver
+def _coalition(slug: str, state: Json, span: Span | None) -> Json:
     return {
         "slug": slug,
         "name": state["name"],
         "aliases": state["aliases"],
         "force": state["force"],
-        "first_event": None if span is None else render_instant(span[0]),
-        "last_event": None if span is None else render_instant(span[1]),
-        "statement_count": 0 if span is None else span[2],
+        "first_event": render_instant(span.first) if span else None,
+        "last_event": render_instant(span.last) if span else None,
+        "statement_count": span.count if span else 0,
     }
 
 
 @router.get("/v1/coalitions/{coalition}/status", operation_id="getCoalitionStatus")
 async def get_status(request: Request, coalition: str, served: Served, asked: Annotated[Asked, Query()]) -> Response:
     """Where the coalition stands: phase, members, stances, commitments, ceasefires, meetings, warnings."""
-    found = await find_states(served, asked, Scope.COALITION, {"coalition": coalition}, references=False)
+    found = await find_states(
+        served, asked, Scope.COALITION, {"coalition": coalition}, references=References.LISTED_WHOLE
+    )
     subjects = [(row.key, row.state, row.references, row.rivals) for row in found.rows if row.state is not None]
     return answer(
         request,

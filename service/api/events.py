@@ -7,13 +7,12 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from service.database import OPEN, fetch
 from service.domain.answers import Json
 from service.domain.errors import Unknown
 from service.domain.record import is_event_id
 from service.log.read import cloud_event, event_json, find_event, list_events_about, read_events
-from service.segments.effective import find_effective
-from service.web import JSON, Served, etag_of, may_read
+from service.segments.effective import find_effective, find_event_ids
+from service.web import JSON, Served, etag_of, may_read, takes_no_parameters
 
 router = APIRouter(tags=["events"], dependencies=[Depends(may_read)])
 
@@ -39,7 +38,7 @@ async def list_events(served: Served, asked: Annotated[AskedEvents, Query()]) ->
     return Response(orjson.dumps(content), media_type=JSON, headers={"Cache-Control": "no-cache"})
 
 
-@router.get("/v1/events/{event_id}", operation_id="getEvent")
+@router.get("/v1/events/{event_id}", operation_id="getEvent", dependencies=[Depends(takes_no_parameters)])
 async def get_event(request: Request, event_id: str, served: Served) -> Response:
     """One event as recorded, and what the record says of it since."""
     del request
@@ -49,13 +48,7 @@ async def get_event(request: Request, event_id: str, served: Served) -> Response
             raise Unknown("No event is recorded under this id.")
         about = await list_events_about(connection, event.position)
         effective = await find_effective(connection, event.position)
-        linked = effective.linked if effective else ()
-        rows = await fetch(
-            connection,
-            f"SELECT position, event_id FROM statement WHERE position = ANY(%(p)s) AND known_to = {OPEN}",
-            {"p": list(linked)},
-        )
-    ids = {position: str(found) for position, found in rows}
+        ids = await find_event_ids(connection, effective.linked if effective else ())
     content: Json = {"event": event_json(event), "record": [event_json(one) for one in about]}
     headers = {"Cache-Control": "no-cache", "ETag": etag_of(event.event_id, event.position)}
     if effective is not None:

@@ -4,7 +4,7 @@ import hashlib
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Depends, Header, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.responses import Response
 
@@ -21,9 +21,18 @@ from service.log.append import Appended
 from service.log.codec import prepare
 from service.log.read import find_event
 from service.record import Recorded, Retry, Submission
-from service.web import JSON, Editor, PreconditionRequired, Served, Services, etag_of, read_body
+from service.web import (
+    JSON,
+    Editor,
+    PreconditionRequired,
+    Served,
+    Services,
+    etag_of,
+    read_body,
+    takes_no_parameters,
+)
 
-router = APIRouter(tags=["recording"])
+router = APIRouter(tags=["recording"], dependencies=[Depends(takes_no_parameters)])
 
 Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=255)]
 IfMatch = Annotated[str | None, Header(alias="If-Match", max_length=255)]

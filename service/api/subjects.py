@@ -1,6 +1,7 @@
 """Subjects: the states of a family, one subject with all its actors, and everything that was ever known of it."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Annotated
 
 import orjson
@@ -65,7 +66,8 @@ async def get_subject(
 ) -> Response:
     """One subject with all its actors."""
     values = {"coalition": coalition, "family": _known_family(family), "slug": slug}
-    found = await find_states(served, asked, Scope.SUBJECT, values)
+    every = await find_states(served, asked, Scope.SUBJECT_AND_CEASEFIRES, values)
+    found = replace(every, rows=[row for row in every.rows if (row.key.family, row.key.slug) == (family, slug)])
     return answer(
         request,
         {

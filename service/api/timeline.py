@@ -2,9 +2,10 @@
 
 from datetime import datetime
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from service.api.answering import AskedPage, Cursor, check_coalition, continued
@@ -14,9 +15,10 @@ from service.domain.changes import Difference
 from service.domain.dates import parse_as_of, parse_edtf, parse_instant, render_instant
 from service.domain.errors import Fault, Invalid
 from service.domain.kinds import KINDS
-from service.segments.query import Point, Scope, resolve_known_at, states_at
+from service.domain.statement import check_printable
+from service.segments.query import Basis, Point, Scope, resolve_known_at, states_at
 from service.segments.timeline import Told, list_changes, list_statements
-from service.web import Served, answer, basis_of, find_point, may_read, moment_of, parse_parameter
+from service.web import LAST, Served, answer, basis_of, find_point, may_read, moment_of, parse_parameter
 
 router = APIRouter(tags=["timeline"], dependencies=[Depends(may_read)])
 
@@ -28,7 +30,9 @@ class AskedTimeline(AskedPage):
     country: str | None = Field(None, max_length=100, description="code or name of an actor")
     from_: str | None = Field(None, alias="from", description="occurred on or after")
     to: str | None = Field(None, description="occurred on or before")
-    q: str | None = Field(None, max_length=200, description="text in what is recorded")
+    q: Annotated[str, AfterValidator(check_printable)] | None = Field(
+        None, max_length=200, description="text in what is recorded"
+    )
 
 
 @router.get("/v1/coalitions/{coalition}/timeline", operation_id="getTimeline")
@@ -36,7 +40,7 @@ async def get_timeline(
     request: Request, coalition: str, served: Served, asked: Annotated[AskedTimeline, Query()]
 ) -> Response:
     """Statements in the order in which they occurred; those that may have occurred by then stand apart."""
-    pinned, cursor = continued(asked)
+    pinned, cursor = continued(asked, (str, int))
     first = parse_parameter("from", asked.from_, parse_edtf).earliest if asked.from_ else None
     final = parse_parameter("to", asked.to, parse_edtf).latest if asked.to else None
     if first and final and first > final:
@@ -49,10 +53,10 @@ async def get_timeline(
         "to": final,
         "q": asked.q,
     }
-    last = (parse_instant(cursor.last[0]), int(cursor.last[1])) if cursor else None
+    last = (parse_parameter("after", cursor.last[0], parse_instant), cursor.last[1]) if cursor else None
     async with served.pool.connection() as connection:
         point = await find_point(pinned, connection, served.clock())
-        basis, _ = await states_at(connection, point, Scope.SUBJECT, _NONE, references=False)
+        basis, _ = await states_at(connection, point, Scope.SUBJECT, _NONE)
         values = {**filters, "as_of": point.as_of, "known": basis.known_position}
         found, possible = await list_statements(connection, values, after=last, limit=asked.limit + 1)
         if not found and not possible:
@@ -123,11 +127,12 @@ async def get_changes(
 
     Where neither end names what was known, both are as known now; where only one does, the other is the head.
     """
-    start_at, end_at = parse_parameter("from", asked.from_, parse_as_of), parse_parameter("to", asked.to, parse_as_of)
+    start_at = min(parse_parameter("from", asked.from_, parse_as_of), LAST)
+    end_at = min(parse_parameter("to", asked.to, parse_as_of), LAST)
     if start_at > end_at:
         raise _turned_round("to")
     async with served.pool.connection() as connection:
-        head, _ = await states_at(connection, Point(end_at), Scope.SUBJECT, _NONE, references=False)
+        head, _ = await states_at(connection, Point(end_at), Scope.SUBJECT, _NONE)
         positions = []
         for name, at, first, second in (
             ("from", asked.from_known_at, asked.from_known_position, asked.from_position),
@@ -147,15 +152,27 @@ async def get_changes(
         await check_coalition(connection, coalition)
         start, end = Point(start_at, positions[0]), Point(end_at, positions[1])
         before, after, found = await list_changes(connection, coalition, start, end)
+    address = _address(request, before, after)
     return answer(
         request,
         {
             "items": [_difference(one, start_at, end_at, served) for one in found],
             "next": None,
-            "from": basis_of(request, before, moment_of(served, start_at)),
-            "to": basis_of(request, after, moment_of(served, end_at)),
+            "from": basis_of(request, before, moment_of(served, start_at)) | {"url": address},
+            "to": basis_of(request, after, moment_of(served, end_at)) | {"url": address},
         },
     )
+
+
+def _address(request: Request, start: Basis, end: Basis) -> str:
+    """The address of exactly this difference."""
+    pinned = {
+        "from": render_instant(start.as_of),
+        "from_known_position": start.known_position,
+        "to": render_instant(end.as_of),
+        "to_known_position": end.known_position,
+    }
+    return f"{request.url.path}?{urlencode(pinned)}"
 
 
 def _difference(one: Difference, start: datetime, end: datetime, served: Served) -> Json:

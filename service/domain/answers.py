@@ -61,7 +61,7 @@ def independent_sources(references: Iterable[Json]) -> int:
 
 def commitment(key: SubjectKey, state: Json, references: list[Json], rivals: list[Json], moment: Moment) -> Json:
     """What one actor has promised, in the terms that stand."""
-    conditions = _conditions(key, state, moment)
+    conditions = conditions_at(key, state, moment)
     conditional = any(condition["status"] in _UNMET for condition in conditions)
     status = _status(state, moment, conditional=conditional)
     age = _age(state["last_stated"], moment)
@@ -98,7 +98,7 @@ def commitment(key: SubjectKey, state: Json, references: list[Json], rivals: lis
     }
 
 
-def _conditions(key: SubjectKey, state: Json, moment: Moment) -> list[Json]:
+def conditions_at(key: SubjectKey, state: Json, moment: Moment) -> list[Json]:
     """`ceasefire_in_force` follows from the ceasefires of the coalition; the rest is as stated."""
     if key.coalition not in moment.in_force:
         return list(state["conditions"])
@@ -169,14 +169,15 @@ def ceasefire(key: SubjectKey, state: Json, references: list[Json], rivals: list
     }  # fmt: skip
 
 
-def organisation(key: SubjectKey, state: Json, references: list[Json], rivals: list[Json], _: Moment) -> Json:
+def organisation(key: SubjectKey, state: Json, references: list[Json], rivals: list[Json], moment: Moment) -> Json:
     """Facts of a coalition's organisation."""
     return {
         **_about(key),
         **_chosen(
             state, "name", "aliases", "phase", "force", "leads", "headquarters", "command", "figures", "mandate",
-            "readiness", "conditions", "description",
+            "readiness", "description",
         ),
+        "conditions": conditions_at(key, state, moment),
         **_common(state, references, rivals),
     }  # fmt: skip
 
@@ -186,7 +187,7 @@ def membership(key: SubjectKey, state: Json, references: list[Json], rivals: lis
     return {
         **_about(key),
         "actor": actor(key.actor) if key.actor else None,
-        **_chosen(state, "role", "text", "claims", "attributed_only"),
+        **_chosen(state, "role", "text", "claims", "attributed_only", "official"),
         **_common(state, references, rivals),
     }
 

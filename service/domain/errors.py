@@ -3,7 +3,8 @@
     RegistryError
     ├── Invalid      what was sent is malformed or impossible; says where (`faults`)
     ├── Refused      well formed, but a rule forbids it in this place
-    │   └── Stale    somebody changed it meanwhile
+    │   ├── Stale    somebody changed it meanwhile
+    │   └── Running  the same request is being dealt with already
     ├── Unknown      nothing is recorded under that name
     └── Unavailable  the registry cannot do it now
 
@@ -41,6 +42,10 @@ class Refused(RegistryError):
 
 class Stale(Refused):
     """It was changed by somebody else in the meantime."""
+
+
+class Running(Refused):
+    """The same request is being dealt with already."""
 
 
 class Unknown(RegistryError):

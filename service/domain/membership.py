@@ -75,6 +75,7 @@ class MembershipState(SubjectState):
     text: str | None = None
     claims: tuple[Claim, ...] = ()
     attributed_only: bool = False
+    official: bool = True
 
 
 def _step(state: MembershipState, item: Item) -> MembershipState:
@@ -91,6 +92,7 @@ def _step(state: MembershipState, item: Item) -> MembershipState:
             "text": event.body.text,
             "claims": _claims(state, item, event),
             "attributed_only": event.attributed,
+            "official": event.official,
             "change": Change(label=_label(state, role), from_=state.role, to=role),
             **state.told(item),
         }

@@ -314,6 +314,8 @@ def _scale(old: Quantity | Money | None, new: Quantity | Money | None) -> str:
 def _delivered(state: PledgeState, item: Item, event: PledgeDelivered) -> PledgeState:
     body = event.body
     attributed = event.attributed and not _has_own_word(state)
+    if state.attributed_only and not event.attributed:  # its first own word: what others attributed to it is gone
+        state = state.model_copy(update={**_EMPTY_TERMS, "firmness": None, "delivered": None})
     before = state.delivered or Delivered()
     quantities = _added(before.quantities, body.quantity)
     money = _added_money(before.money, body.money)

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from service.domain.actors import is_country, is_group
-from service.domain.answers import Json, Moment, actor, commitment, meeting, shape
+from service.domain.actors import is_country, is_group, is_person
+from service.domain.answers import Json, Moment, actor, commitment, conditions_at, meeting, shape
 from service.domain.pledge import LADDER, NOT_COUNTED
 from service.domain.quantities import render_number
 from service.domain.subject import SubjectKey
@@ -25,7 +25,7 @@ def status(subjects: Sequence[Subject], moment: Moment, coalition: str) -> Json:
     families: dict[str, list[Subject]] = defaultdict(list)
     for subject in subjects:
         families[subject[0].family].append(subject)
-    organisation = _organisation(families["coalition"])
+    organisation = _organisation(families["coalition"], moment)
     conditions = organisation.pop("conditions")
     figures = organisation.pop("figures")
     return {
@@ -51,23 +51,31 @@ _FACTS = ("phase", "force", "command", "mandate", "readiness", "name", "descript
 _LISTS = ("aliases", "leads", "headquarters")
 
 
-def _organisation(subjects: Sequence[Subject]) -> Json:
+def _organisation(subjects: Sequence[Subject], moment: Moment) -> Json:
     """The facts of all coalition-level subjects; where several state one, the last to be stated stands."""
     facts: Json = dict.fromkeys(_FACTS) | {name: [] for name in _LISTS}
     facts |= {"figures": [], "conditions": []}
-    for _, state, _, _ in sorted(subjects, key=lambda one: (one[1]["last_stated"] or "", one[0])):
-        facts |= {name: state[name] for name in (*_FACTS, *_LISTS) if state[name]}
+    for key, state, _, _ in sorted(subjects, key=lambda one: (one[1]["last_stated"] or "", one[0])):
+        force = _joined(facts["force"], state["force"])
+        facts |= {name: state[name] for name in (*_FACTS, *_LISTS) if state[name]} | {"force": force}
         facts["figures"] += state["figures"]
-        facts["conditions"] += state["conditions"]
+        facts["conditions"] += conditions_at(key, state, moment)
     facts["leads"] = sorted(facts["leads"])
     return facts
+
+
+def _joined(before: Json | None, after: Json | None) -> Json | None:
+    """A force under the name last stated, with all the aliases that it was ever given under that name."""
+    if before is None or after is None or before["name"] != after["name"]:
+        return after or before
+    return {**after, "aliases": list(dict.fromkeys([*before["aliases"], *after["aliases"]]))}
 
 
 def _members(subjects: Sequence[Subject]) -> Json:
     named = [
         {**actor(key.actor), "role": state["role"]}
         for key, state, _, _ in subjects
-        if state["role"] not in (None, "none") and not is_group(key.actor)
+        if state["official"] and state["role"] not in (None, "none") and not is_group(key.actor)
     ]
     claims = [claim for _, state, _, _ in subjects for claim in state["claims"]]
     return {
@@ -92,16 +100,17 @@ def _stances(subjects: Sequence[Subject]) -> Json:
 
 def _commitments(subjects: Sequence[Subject], moment: Moment) -> Json:
     categories: dict[str, list[Json]] = defaultdict(list)
-    anonymous = []
+    anonymous, people = [], []
     for key, state, references, rivals in subjects:
         view = commitment(key, state, references, rivals, moment)
         if is_country(key.actor) or key.actor.startswith("org:"):
             categories[state["category"]].append(view)
         else:
-            anonymous.append(view)
+            (people if is_person(key.actor) else anonymous).append(view)
     return {
         "by_category": [_category(name, categories[name]) for name in sorted(categories)],
         "anonymous": anonymous,
+        "people": people,
     }
 
 

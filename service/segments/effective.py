@@ -13,6 +13,7 @@ from service.domain.statement import Statement
 from service.log.codec import lift
 
 _FIND_EVENTS = "SELECT event_id, position, about FROM event WHERE event_id = ANY(%(ids)b::uuid[])"
+_FIND_IDS = "SELECT position, event_id FROM event WHERE position = ANY(%(positions)b::bigint[])"
 _FIND_STATEMENTS = f"""
 SELECT s.position, s.event_id, s.kind, e.version, s.retracted, s.content, s.notes, e.body
 FROM statement s JOIN event e USING (position)
@@ -50,6 +51,12 @@ async def find_effective(connection: Connection, position: int) -> Effective | N
     """What the statement recorded at a position is now taken to say; None where that event is no statement."""
     rows = await fetch(connection, _FIND_STATEMENTS, {"positions": [position]})
     return parse_row(rows[0]) if rows else None
+
+
+async def find_event_ids(connection: Connection, positions: Sequence[int]) -> dict[int, str]:
+    """The ids of statements by position."""
+    rows = await fetch(connection, _FIND_IDS, {"positions": list(positions)}) if positions else []
+    return {position: str(event_id) for position, event_id in rows}
 
 
 def parse_row(row: Sequence[Any]) -> Effective:

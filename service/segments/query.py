@@ -56,6 +56,8 @@ class Scope(StrEnum):
     COALITION = "s.coalition = %(coalition)s"
     FAMILIES = "s.coalition = %(coalition)s AND s.family = ANY(%(families)s::text[])"
     SUBJECT = "s.coalition = %(coalition)s AND s.family = %(family)s AND s.slug = %(slug)s"
+    SUBJECT_AND_CEASEFIRES = """s.coalition = %(coalition)s
+        AND (s.family = 'ceasefire' OR s.family = %(family)s AND s.slug = %(slug)s)"""
     ONE = f"{SUBJECT} AND s.actor = %(actor)s"
     EVERY_CEASEFIRE = "s.family = 'ceasefire'"
     REGISTRATIONS = "s.family = 'coalition' AND s.slug = 'registration'"
@@ -89,12 +91,20 @@ FROM head h LEFT JOIN (
 """
 
 
-def _sql(scope: Scope, *, now: bool, references: bool) -> str:
+class References(StrEnum):
+    """Of which subjects the statements behind them are listed; the values are conditions over `subject s`."""
+
+    NONE = "false"
+    ALL = "true"
+    LISTED_WHOLE = "s.family IN ('meeting', 'warning') OR starts_with(s.actor, 'group:')"
+
+
+def _sql(scope: Scope, *, now: bool, references: References) -> str:
     known = _KNOWN_NOW if now else _KNOWN_THEN
     return _STATES.format(
         head=_HEAD_NOW if now else _HEAD_THEN,
         known=known,
-        references=_REFERENCES.format(known=known) if references else "NULL::json",
+        references=f"CASE WHEN {references} THEN {_REFERENCES.format(known=known)} END",
         scope=scope.value,
     )
 
@@ -103,12 +113,17 @@ _SQL = {
     (scope, now, references): _sql(scope, now=now, references=references)
     for scope in Scope
     for now in (True, False)
-    for references in (True, False)
+    for references in References
 }
 
 
 async def states_at(
-    connection: Connection, point: Point, scope: Scope, values: Mapping[str, Any], *, references: bool = False
+    connection: Connection,
+    point: Point,
+    scope: Scope,
+    values: Mapping[str, Any],
+    *,
+    references: References = References.NONE,
 ) -> tuple[Basis, list[StateRow]]:
     """The subjects in scope that are known of at the point, ordered by their key.
 
@@ -149,6 +164,35 @@ FROM subject s CROSS JOIN LATERAL (
 WHERE s.family = 'ceasefire' AND s.coalition = ANY(%b::text[]) AND g.state->>'state' IN ('in_force', 'violated')
 """
 """The ceasefires that are in force now."""
+
+
+async def is_registered(connection: Connection, coalition: str) -> bool:
+    """Whether a coalition was ever registered under the slug."""
+    values = {"coalition": coalition, "family": "coalition", "slug": "registration"}
+    return bool(await fetch(connection, f"SELECT 1 FROM subject s WHERE {Scope.SUBJECT}", values))
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """How many statements there are of a coalition, and from when to when."""
+
+    first: datetime
+    last: datetime
+    count: int
+
+
+_SPANS = """
+SELECT coalition, min(earliest), max(latest), count(*) FROM statement
+WHERE known_from <= %(known)s AND known_to > %(known)s AND NOT retracted AND kind <> 'coalition.registered'
+  AND latest <= %(as_of)s AND (%(coalition)s::text IS NULL OR coalition = %(coalition)s)
+GROUP BY coalition
+"""
+
+
+async def spans_at(connection: Connection, basis: Basis, coalition: str | None) -> dict[str, Span]:
+    """The span of each coalition's statements (or of one's), by slug."""
+    values = {"known": basis.known_position, "as_of": basis.as_of, "coalition": coalition}
+    return {slug: Span(*span) for slug, *span in await fetch(connection, _SPANS, values)}
 
 
 def beyond_head() -> Invalid:
