@@ -49,8 +49,10 @@ _LOOKS = (
     ),
     (
         "the writer cannot change history",
-        (f"SELECT NOT (has_table_privilege('{WRITER}', 'event', 'UPDATE') OR "
-        f"has_table_privilege('{WRITER}', 'event', 'DELETE') OR has_table_privilege('{WRITER}', 'event', 'TRUNCATE'))"),
+        (
+            f"SELECT NOT (has_table_privilege('{WRITER}', 'event', 'UPDATE') OR "
+            f"has_table_privilege('{WRITER}', 'event', 'DELETE') OR has_table_privilege('{WRITER}', 'event', 'TRUNCATE'))"
+        ),
         f"REVOKE UPDATE, DELETE, TRUNCATE ON event FROM {WRITER}",
     ),
     (
@@ -60,8 +62,10 @@ _LOOKS = (
     ),
     (
         "the head agrees with the log",
-        ("SELECT h.size = coalesce((SELECT max(position) FROM event), 0) AND h.size = (SELECT count(*) FROM event) "
-        "FROM log_head h"),
+        (
+            "SELECT h.size = coalesce((SELECT max(position) FROM event), 0) AND h.size = (SELECT count(*) FROM event) "
+            "FROM log_head h"
+        ),
         "the log has been changed from outside: restore the last backup, then run ./run verify",
     ),
     (

@@ -15,7 +15,9 @@ from service.ids import new_event_id
 from service.log.codec import SALT_BYTES
 from service.record import Recorder
 from service.settings import Settings
-from service.web import PinnedAnswers, Services, handle_errors, utc_now
+from service.web.pinned import PinnedAnswers
+from service.web.problems import handle_errors
+from service.web.serving import Services, utc_now
 
 
 def create_app(

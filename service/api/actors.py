@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from service.domain.actors import find_actors
-from service.web import JSON, may_read
+from service.web.asking import JSON
+from service.web.serving import may_read
 
 router = APIRouter(tags=["actors"], dependencies=[Depends(may_read)])
 

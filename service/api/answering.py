@@ -16,7 +16,8 @@ from service.domain.answers import Json, Moment, in_force, may_be, shape
 from service.domain.dates import parse_instant, render_instant
 from service.domain.errors import Fault, Invalid, Unknown
 from service.segments.query import Basis, Point, References, Scope, StateRow, is_registered, states_at
-from service.web import Asked, Services, answer, basis_of, find_point, moment_of
+from service.web.asking import Asked, answer, basis_of, find_point, moment_of
+from service.web.serving import Services
 
 FIRST_PAGE = 50
 LONGEST_PAGE = 500

@@ -11,7 +11,8 @@ from service.domain.dates import render_instant
 from service.domain.errors import Unknown
 from service.domain.status import status
 from service.segments.query import References, Scope, Span, spans_at
-from service.web import Asked, Served, answer, basis_of, may_read
+from service.web.asking import Asked, answer, basis_of
+from service.web.serving import Served, may_read
 
 router = APIRouter(tags=["coalitions"], dependencies=[Depends(may_read)])
 

@@ -12,7 +12,8 @@ from service.domain.errors import Fault, Invalid, Unknown
 from service.domain.pledge import LADDER, Category, CommitmentStatus, Firmness
 from service.domain.statement import Slug
 from service.segments.query import Scope
-from service.web import Asked, Served, answer, basis_of, may_read
+from service.web.asking import Asked, answer, basis_of
+from service.web.serving import Served, may_read
 
 router = APIRouter(tags=["commitments"], dependencies=[Depends(may_read)])
 

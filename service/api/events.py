@@ -12,7 +12,8 @@ from service.domain.errors import Unknown
 from service.domain.record import is_event_id
 from service.log.read import cloud_event, event_json, find_event, list_events_about, read_events
 from service.segments.effective import find_effective, find_event_ids
-from service.web import JSON, Served, etag_of, may_read, takes_no_parameters
+from service.web.asking import JSON, etag_of
+from service.web.serving import Served, may_read, takes_no_parameters
 
 router = APIRouter(tags=["events"], dependencies=[Depends(may_read)])
 

@@ -21,16 +21,9 @@ from service.log.append import Appended
 from service.log.codec import prepare
 from service.log.read import find_event
 from service.record import Recorded, Retry, Submission
-from service.web import (
-    JSON,
-    Editor,
-    PreconditionRequired,
-    Served,
-    Services,
-    etag_of,
-    read_body,
-    takes_no_parameters,
-)
+from service.web.asking import JSON, etag_of
+from service.web.bodies import PreconditionRequired, read_body
+from service.web.serving import Editor, Served, Services, takes_no_parameters
 
 router = APIRouter(tags=["recording"], dependencies=[Depends(takes_no_parameters)])
 

@@ -17,7 +17,8 @@ from service.domain.subject import SubjectKey
 from service.log.read import EventRow, event_json
 from service.segments.history import Rectangle, history_of
 from service.segments.query import Point, Scope
-from service.web import Asked, Served, answer, basis_of, find_point, may_read, moment_of
+from service.web.asking import Asked, answer, basis_of, find_point, moment_of
+from service.web.serving import Served, may_read
 
 router = APIRouter(tags=["subjects"], dependencies=[Depends(may_read)])
 

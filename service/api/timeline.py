@@ -18,7 +18,8 @@ from service.domain.kinds import KINDS
 from service.domain.statement import check_printable
 from service.segments.query import Basis, Point, Scope, resolve_known_at, states_at
 from service.segments.timeline import Told, list_changes, list_statements
-from service.web import LAST, Served, answer, basis_of, find_point, may_read, moment_of, parse_parameter
+from service.web.asking import LAST, answer, basis_of, find_point, moment_of, parse_parameter
+from service.web.serving import Served, may_read
 
 router = APIRouter(tags=["timeline"], dependencies=[Depends(may_read)])
 

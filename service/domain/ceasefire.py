@@ -225,7 +225,7 @@ def _proposed(state: CeasefireState, item: Item, event: CeasefireProposed) -> Ce
             "said": said,
             "proposers": tuple(dict.fromkeys((*state.proposers, *event.actors))),
             "addressees": tuple(dict.fromkeys((*state.addressees, *event.addressees))),
-            "change": Change(label=label, from_=state.state if state.version else None, to=said),
+            "change": Change(label=label, from_=state.said if state.version else None, to=said),
             **state.told(item),
         }
     )
@@ -261,7 +261,7 @@ def _became(state: CeasefireState, item: Item, said: Stage) -> CeasefireState:
     update: dict[str, Any] = {
         "said": state.said if stays else said,
         "violations": state.violations + violated,
-        "change": Change(label=said, from_=state.state, to=said),
+        "change": Change(label=said, from_=state.said, to=said),
         **state.told(item),
     }
     if said is Stage.IN_FORCE:

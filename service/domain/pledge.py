@@ -4,7 +4,6 @@ The editor records what was said; `step` derives what changed. A commitment is t
 """
 
 from datetime import datetime
-from decimal import Decimal
 from enum import StrEnum
 from typing import Any, ClassVar, Literal, Self
 
@@ -12,7 +11,7 @@ from pydantic import Field, model_validator
 
 from service.domain.actors import ActorCode
 from service.domain.dates import Edtf
-from service.domain.quantities import Money, Quantity, compare_ranges, range_of, render_number
+from service.domain.quantities import Money, Quantity, add_money, add_quantity, compare_ranges, range_of
 from service.domain.statement import Line, Statement, Text, Value
 from service.domain.subject import Change, Family, Item, SubjectState, day_after, mentioned
 
@@ -317,8 +316,8 @@ def _delivered(state: PledgeState, item: Item, event: PledgeDelivered) -> Pledge
     if state.attributed_only and not event.attributed:  # its first own word: what others attributed to it is gone
         state = state.model_copy(update={**_EMPTY_TERMS, "firmness": None, "delivered": None})
     before = state.delivered or Delivered()
-    quantities = _added(before.quantities, body.quantity)
-    money = _added_money(before.money, body.money)
+    quantities = add_quantity(before.quantities, body.quantity)
+    money = add_money(before.money, body.money)
     tally = Delivered(
         complete=before.complete or bool(body.complete) or _covers(state, quantities, money),
         quantities=quantities,
@@ -340,46 +339,6 @@ def _delivered(state: PledgeState, item: Item, event: PledgeDelivered) -> Pledge
             **state.told(item),
         }
     )
-
-
-def _added(so_far: tuple[Quantity, ...], more: Quantity | None) -> tuple[Quantity, ...]:
-    if more is None:
-        return so_far
-    same = next((old for old in so_far if old.unit and old.unit == more.unit), None)
-    if same is None:
-        return (*so_far, more)
-    low, high = _sum(range_of(same), range_of(more))
-    total = Quantity(
-        min=None if low is None else render_number(low),
-        max=None if high is None else render_number(high),
-        unit=same.unit,
-        approximate=same.approximate or more.approximate,
-    )
-    return tuple(total if old is same else old for old in so_far)
-
-
-def _added_money(so_far: tuple[Money, ...], more: Money | None) -> tuple[Money, ...]:
-    if more is None:
-        return so_far
-    same = next((old for old in so_far if old.currency == more.currency), None)
-    if same is None:
-        return (*so_far, more)
-    low, high = _sum(range_of(same), range_of(more))
-    total = Money(
-        min_amount=None if low is None else str(low),
-        max_amount=None if high is None else str(high),
-        currency=same.currency,
-    )
-    return tuple(total if old is same else old for old in so_far)
-
-
-def _sum(
-    one: tuple[Decimal | None, Decimal | None], other: tuple[Decimal | None, Decimal | None]
-) -> tuple[Decimal | None, Decimal | None]:
-    """Adds both ends; a lower end that was not stated is zero, an upper end that was not stated stays open."""
-    low = (one[0] or Decimal(0)) + (other[0] or Decimal(0))
-    high = None if one[1] is None or other[1] is None else one[1] + other[1]
-    return (low, high)
 
 
 def _covers(state: PledgeState, quantities: tuple[Quantity, ...], money: tuple[Money, ...]) -> bool:

@@ -138,3 +138,45 @@ def compare_ranges(before: Range, after: Range) -> int | None:
 def render_number(number: Decimal) -> int | str:
     """A decimal as `Number` holds it."""
     return int(number) if number == number.to_integral_value() else f"{number.normalize():f}"
+
+
+def add_quantity(so_far: tuple[Quantity, ...], more: Quantity | None) -> tuple[Quantity, ...]:
+    """Counts with one more, added up apart by unit; words stay words."""
+    if more is None:
+        return so_far
+    same = next((old for old in so_far if old.unit and old.unit == more.unit), None)
+    if same is None:
+        return (*so_far, more)
+    low, high = _sum(range_of(same), range_of(more))
+    total = Quantity(
+        min=None if low is None else render_number(low),
+        max=None if high is None else render_number(high),
+        unit=same.unit,
+        approximate=same.approximate or more.approximate,
+    )
+    return tuple(total if old is same else old for old in so_far)
+
+
+def add_money(so_far: tuple[Money, ...], more: Money | None) -> tuple[Money, ...]:
+    """Sums with one more, added up apart by currency."""
+    if more is None:
+        return so_far
+    same = next((old for old in so_far if old.currency == more.currency), None)
+    if same is None:
+        return (*so_far, more)
+    low, high = _sum(range_of(same), range_of(more))
+    total = Money(
+        min_amount=None if low is None else str(low),
+        max_amount=None if high is None else str(high),
+        currency=same.currency,
+    )
+    return tuple(total if old is same else old for old in so_far)
+
+
+def _sum(
+    one: tuple[Decimal | None, Decimal | None], other: tuple[Decimal | None, Decimal | None]
+) -> tuple[Decimal | None, Decimal | None]:
+    """Adds both ends; a lower end that was not stated is zero, an upper end that was not stated stays open."""
+    low = (one[0] or Decimal(0)) + (other[0] or Decimal(0))
+    high = None if one[1] is None or other[1] is None else one[1] + other[1]
+    return (low, high)

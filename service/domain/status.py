@@ -100,7 +100,8 @@ def _stances(subjects: Sequence[Subject]) -> Json:
 
 def _commitments(subjects: Sequence[Subject], moment: Moment) -> Json:
     categories: dict[str, list[Json]] = defaultdict(list)
-    anonymous, people = [], []
+    anonymous: list[Json] = []
+    people: list[Json] = []
     for key, state, references, rivals in subjects:
         view = commitment(key, state, references, rivals, moment)
         if is_country(key.actor) or key.actor.startswith("org:"):

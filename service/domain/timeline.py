@@ -44,11 +44,23 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class _Beside:
+    """A statement shown beside the state, with the state that it would make."""
+
+    reference: dict[str, Any]
+    state: SubjectState
+
+    def settled(self, family: Family[Any], at: datetime) -> dict[str, Any]:
+        """What is shown of it at an instant: time changes such a state as it changes any."""
+        return self.reference | {"state": family.settle(self.state, at).model_dump(mode="json")}
+
+
+@dataclass(frozen=True, slots=True)
 class _Plane:
     """What the fold carries from one moment to the next."""
 
     state: SubjectState | None
-    rivals: tuple[dict[str, Any], ...]
+    rivals: tuple[_Beside, ...]
 
 
 def fold(family: Family[Any], items: Iterable[Item], opening: Segment | None = None) -> list[Segment]:
@@ -59,24 +71,25 @@ def fold(family: Family[Any], items: Iterable[Item], opening: Segment | None = N
     """
     ordered = sorted(items, key=lambda item: item.order)
     state = family.state.model_validate_json(opening.state) if opening and opening.state else None
-    plane = _Plane(state, tuple(orjson.loads(opening.rivals)) if opening else ())
-    segments = [] if opening is None else [opening]
+    plane = _Plane(state, _read_beside(family, opening.rivals) if opening else ())
+    possible = _read_beside(family, opening.possible) if opening else ()
+    segments = [] if opening is None else [_ending(opening, END)]
     edges = _edges(ordered, after=opening.valid_from if opening else None)
     definite = 0
     while definite < len(ordered) and opening and ordered[definite].bounds.latest <= opening.valid_from:
         definite += 1
     at = opening.valid_from if opening else None
-    while (at := _next(edges, family, plane.state, at)) is not None:
+    while (at := _next(edges, family, (plane.state, *_states(plane.rivals), *_states(possible)), at)) is not None:
         causes: list[dict[str, Any]] = []
         while definite < len(ordered) and ordered[definite].bounds.latest <= at:
             plane = _take(family, plane, ordered[definite], causes)
             definite += 1
         settled: SubjectState | None = None if plane.state is None else family.settle(plane.state, at)
-        possible = [
-            _would_be(family, settled, item, at)
+        possible = tuple(
+            _would_be(family, settled, item)
             for item in ordered[definite:]
             if item.counts and item.bounds.earliest <= at
-        ]
+        )
         _extend(
             segments,
             Segment(
@@ -84,8 +97,8 @@ def fold(family: Family[Any], items: Iterable[Item], opening: Segment | None = N
                 END,
                 None if settled is None else _dump(settled),
                 orjson.dumps(causes),
-                orjson.dumps(possible),
-                orjson.dumps(plane.rivals),
+                orjson.dumps([one.settled(family, at) for one in possible]),
+                orjson.dumps([one.settled(family, at) for one in plane.rivals]),
             ),
         )
     return segments
@@ -102,13 +115,18 @@ def _edges(items: Sequence[Item], after: datetime | None) -> list[datetime]:
 
 
 def _next(
-    edges: list[datetime], family: Family[Any], state: SubjectState | None, at: datetime | None
+    edges: list[datetime], family: Family[Any], states: Iterable[SubjectState | None], at: datetime | None
 ) -> datetime | None:
     """The next instant at which something may change: a statement's edge, or what time alone brings."""
-    by_itself = (
-        min((moment for moment in family.expiries(state) if at < moment < END), default=None)
-        if state is not None and at is not None
-        else None
+    by_itself = min(
+        (
+            moment
+            for state in states
+            if state is not None and at is not None
+            for moment in family.expiries(state)
+            if at < moment < END
+        ),
+        default=None,
     )
     if edges and (by_itself is None or edges[-1] <= by_itself):
         return edges.pop()
@@ -121,7 +139,7 @@ def _take(family: Family[Any], plane: _Plane, item: Item, causes: list[dict[str,
     told = family.step(before if before is not None else family.state(), item)
     rivals = plane.rivals
     if item.disputed:
-        rivals = (*rivals, _reference(item) | {"state": told.model_dump(mode="json"), "counts": item.counts})
+        rivals = (*rivals, _Beside(_reference(item) | {"counts": item.counts}, told))
     if not item.counts:
         return _Plane(before, rivals)
     causes.append(_reference(item) | {"label": told.label, "origins": list(item.origins)})
@@ -132,9 +150,18 @@ def _reference(item: Item) -> dict[str, Any]:
     return {"event_id": item.event_id, "position": item.position, "occurred": item.edtf}
 
 
-def _would_be(family: Family[Any], state: SubjectState | None, item: Item, at: datetime) -> dict[str, Any]:
-    told = family.settle(family.step(state if state is not None else family.state(), item), at)
-    return _reference(item) | {"state": told.model_dump(mode="json")}
+def _would_be(family: Family[Any], state: SubjectState | None, item: Item) -> _Beside:
+    return _Beside(_reference(item), family.step(state if state is not None else family.state(), item))
+
+
+def _read_beside(family: Family[Any], stored: bytes) -> tuple[_Beside, ...]:
+    """What a segment shows beside its state, to go on from."""
+    shown = () if stored == b"[]" else orjson.loads(stored)
+    return tuple(_Beside(one, family.state.model_validate(one.pop("state"))) for one in shown)
+
+
+def _states(shown: Iterable[_Beside]) -> tuple[SubjectState, ...]:
+    return tuple(one.state for one in shown)
 
 
 def _dump(state: SubjectState) -> bytes:

@@ -1,0 +1,97 @@
+"""The point that a question is about, on both axes, and the basis on which it is answered."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+import orjson
+from fastapi import Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from service.database import Connection
+from service.domain.answers import Json, Moment
+from service.domain.dates import END, TICK, parse_as_of, parse_instant, render_instant
+from service.domain.errors import Fault, Invalid
+from service.segments.query import Basis, Point, resolve_known_at
+from service.web.pinned import PINNED
+from service.web.serving import Services
+
+JSON = "application/json"
+Parsed = TypeVar("Parsed")
+
+
+class Asked(BaseModel):
+    """The parameters of a computed answer: which point on both axes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    as_of: str | None = Field(
+        None, description="valid time: a date (to the end of that day, UTC) or an instant; default now"
+    )
+    known_at: str | None = Field(None, description="record time as an instant; default the head of the log")
+    known_position: int | None = Field(None, ge=0, le=2**62, description="record time as an exact position in the log")
+
+
+LAST = END - TICK
+"""The last moment that can be asked about: segments without an end run to `END`, which is no part of them."""
+
+
+async def find_point(asked: Asked, connection: Connection, now: datetime) -> Point:
+    """The point that the parameters name; raises `Invalid` with a pointer to the parameter."""
+    as_of = min(parse_parameter("as_of", asked.as_of, parse_as_of), LAST) if asked.as_of is not None else now
+    if asked.known_at is None:
+        return Point(as_of, asked.known_position)
+    if asked.known_position is not None:
+        detail = "Give either known_at or known_position, not both."
+        raise Invalid(detail, Fault("/query/known_at", "ambiguous", detail))
+    known_at = parse_parameter("known_at", asked.known_at, parse_instant)
+    return Point(as_of, await resolve_known_at(connection, known_at))
+
+
+def parse_parameter(name: str, text: str, parse: Callable[[str], Parsed]) -> Parsed:
+    """A query parameter's value; its ValueError becomes a fault at the parameter."""
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise Invalid("A parameter is not valid.", Fault(f"/query/{name}", "value_error", str(error))) from None
+
+
+def moment_of(served: Services, as_of: datetime, in_force: frozenset[str] = frozenset()) -> Moment:
+    """The moment asked about, with the settings that the rules depend on."""
+    return Moment(as_of, served.settings.stale_after_days, in_force)
+
+
+def basis_of(request: Request, basis: Basis, moment: Moment) -> Json:
+    """The basis as every computed answer carries it; its address repeats exactly this answer."""
+    kept = [
+        (name, value)
+        for name, value in request.query_params.multi_items()
+        if name not in ("as_of", "known_at", "known_position")
+    ]
+    pinned = [("as_of", render_instant(basis.as_of)), ("known_position", str(basis.known_position))]
+    return {
+        "as_of": render_instant(basis.as_of),
+        "known_position": basis.known_position,
+        "known_at": render_instant(basis.known_at),
+        "log_root": basis.log_root.hex(),
+        "rules_version": moment.rules,
+        "url": f"{request.url.path}?{urlencode([*pinned, *sorted(kept)])}",
+    }
+
+
+def is_pinned(request: Request) -> bool:
+    """Whether the request names both axes exactly, so that its answer can never change."""
+    return "as_of" in request.query_params and "known_position" in request.query_params
+
+
+def answer(request: Request, content: Any) -> Response:  # noqa: ANN401 - any JSON
+    """A computed answer: repeatable for ever where both axes were named."""
+    caching = PINNED if is_pinned(request) else "no-cache"
+    return Response(orjson.dumps(content), media_type=JSON, headers={"Cache-Control": caching})
+
+
+def etag_of(event_id: str, revision: int) -> str:
+    """The ETag of an event: it changes with every correction of it."""
+    return f'"{event_id}.{revision}"'

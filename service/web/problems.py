@@ -1,0 +1,121 @@
+"""How every refusal and every failure looks: a problem document (RFC 9457).
+
+One table maps the errors to a status. What was sent is never repeated; a failure of ours says only its number.
+"""
+
+import logging
+import uuid
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+import psycopg
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from psycopg_pool import PoolTimeout
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from service.domain import errors
+from service.domain.answers import Json
+from service.domain.errors import Fault, Invalid, RegistryError
+from service.web.bodies import NotJson, PreconditionRequired, TooLarge
+from service.web.serving import Forbidden, Unauthenticated
+
+_LOGGER = logging.getLogger(__name__)
+
+_STATUS: dict[type[RegistryError], HTTPStatus] = {
+    errors.Stale: HTTPStatus.PRECONDITION_FAILED,
+    errors.Refused: HTTPStatus.CONFLICT,
+    errors.Invalid: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.Unknown: HTTPStatus.NOT_FOUND,
+    errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    Unauthenticated: HTTPStatus.UNAUTHORIZED,
+    Forbidden: HTTPStatus.FORBIDDEN,
+    TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    NotJson: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    PreconditionRequired: HTTPStatus.PRECONDITION_REQUIRED,
+}
+_RETRY_AFTER_SECONDS = "1"
+
+
+def problem(
+    status: int, detail: str, faults: Sequence[Fault] = (), *, headers: dict[str, str] | None = None
+) -> Response:
+    """A problem document (RFC 9457)."""
+    phrase = HTTPStatus(status).phrase
+    content: Json = {
+        "type": f"/problems/{phrase.lower().replace(' ', '-')}",
+        "title": phrase,
+        "status": status,
+        "detail": detail,
+    }
+    if faults:
+        content["errors"] = [{"pointer": one.pointer, "code": one.code, "detail": one.detail} for one in faults]
+    return Response(orjson.dumps(content), status_code=status, media_type="application/problem+json", headers=headers)
+
+
+def status_of(error: RegistryError) -> HTTPStatus:
+    """The status of a refusal; a fault in a parameter, not in a body, is a bad request."""
+    if isinstance(error, Invalid) and any(fault.pointer.startswith("/query/") for fault in error.faults):
+        return HTTPStatus.BAD_REQUEST
+    return next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RegistryError)
+    status = status_of(error)
+    headers = {}
+    if status is HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    if status is HTTPStatus.SERVICE_UNAVAILABLE or isinstance(error, errors.Running):
+        headers["Retry-After"] = _RETRY_AFTER_SECONDS
+    return problem(status, error.detail, error.faults, headers=headers)
+
+
+async def _unreachable(_: Request, __: Exception) -> Response:
+    return problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "The database does not answer; try again in a moment.",
+        headers={"Retry-After": _RETRY_AFTER_SECONDS},
+    )
+
+
+async def _not_valid(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    faults = [
+        Fault("/" + "/".join(str(part) for part in one["loc"]), one["type"], _parameter_sentence(one))
+        for one in error.errors()
+    ]
+    return problem(HTTPStatus.BAD_REQUEST, "A parameter is not valid; see `errors`.", faults)
+
+
+def _parameter_sentence(found: dict[str, Any]) -> str:
+    if found["type"] == "extra_forbidden":
+        return "This parameter is unknown here."
+    message: str = found["msg"]
+    return f"{message.removeprefix('Value error, ')}."
+
+
+async def _http(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    details = {404: "Nothing is served at this address.", 405: "This address does not take this method."}
+    detail = details.get(error.status_code, HTTPStatus(error.status_code).description or "The request was refused.")
+    return problem(error.status_code, detail, headers=dict(error.headers or {}))
+
+
+async def _failed(_: Request, error: Exception) -> Response:
+    number = uuid.uuid4().hex
+    _LOGGER.error("request %s failed", number, exc_info=error)
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, f"Something failed here; its number is {number}.")
+
+
+def handle_errors(app: FastAPI) -> None:
+    """Every refusal and every failure answers as a problem document."""
+    app.add_exception_handler(RegistryError, _refused)
+    app.add_exception_handler(RequestValidationError, _not_valid)
+    app.add_exception_handler(HTTPException, _http)
+    for unreachable in (psycopg.OperationalError, PoolTimeout):
+        app.add_exception_handler(unreachable, _unreachable)
+    app.add_exception_handler(Exception, _failed)

@@ -1,0 +1,98 @@
+"""The services behind the doors, made once by `service.main`, and what a caller may do."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from service.access import Access, Caller, Role
+from service.database import Pool
+from service.domain import errors
+from service.domain.errors import Fault, Invalid, RegistryError
+from service.record import Recorder
+from service.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything a door needs; made once by `service.main`."""
+
+    settings: Settings
+    pool: Pool
+    recorder: Recorder
+    access: Access
+    clock: Callable[[], datetime]
+    new_id: Callable[[], str]
+    new_salt: Callable[[], bytes]
+
+
+def services(request: Request) -> Services:
+    """The services of this application."""
+    found: Services = request.app.state.services
+    return found
+
+
+Served = Annotated[Services, Depends(services)]
+
+
+def utc_now() -> datetime:
+    """The service's clock."""
+    return datetime.now(UTC)
+
+
+class Unauthenticated(RegistryError):
+    """The request names no caller that is known."""
+
+
+class Forbidden(RegistryError):
+    """The caller's role does not allow it."""
+
+
+async def _find_caller(request: Request, served: Services) -> Caller | None:
+    given = request.headers.get("authorization")
+    if given is None:
+        return None
+    scheme, _, secret = given.partition(" ")
+    caller = await served.access.find_caller(secret.strip()) if scheme.lower() == "bearer" else None
+    if caller is None:
+        raise Unauthenticated("The token is unknown or has expired; send Authorization: Bearer and a valid token.")
+    return caller
+
+
+def allowed(needed: Role) -> Callable[[Request], Awaitable[Caller]]:
+    """A dependency that lets in only callers whose role allows what is needed."""
+
+    async def check(request: Request) -> Caller:
+        caller = await _find_caller(request, services(request))
+        if caller is None:
+            raise Unauthenticated("This needs a token: send Authorization: Bearer and your token.")
+        if not caller.role.allows(needed):
+            raise Forbidden(f"This needs the role {needed}; your token has the role {caller.role}.")
+        return caller
+
+    return check
+
+
+async def may_read(request: Request) -> None:
+    """Reading is open, or needs any valid token; no name in an address holds a NUL, which the database refuses."""
+    if "\x00" in request.scope["path"]:
+        raise errors.Unknown("Nothing is recorded under this name.")
+    served = services(request)
+    caller = await _find_caller(request, served)
+    if caller is None and not served.settings.reading_is_open:
+        raise Unauthenticated("Reading needs a token here: send Authorization: Bearer and your token.")
+
+
+Editor = Annotated[Caller, Depends(allowed(Role.EDITOR))]
+
+
+async def takes_no_parameters(request: Request) -> None:
+    """Unknown parameters are refused, never ignored, also where there is none to know."""
+    if request.query_params:
+        faults = [
+            Fault(f"/query/{name}", "extra_forbidden", "This parameter is unknown here.")
+            for name in request.query_params
+        ]
+        raise Invalid("A parameter is not valid; see `errors`.", *faults)
