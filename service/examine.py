@@ -49,10 +49,7 @@ _LOOKS = (
     ),
     (
         "the writer cannot change history",
-        (
-            f"SELECT NOT (has_table_privilege('{WRITER}', 'event', 'UPDATE') OR "
-            f"has_table_privilege('{WRITER}', 'event', 'DELETE') OR has_table_privilege('{WRITER}', 'event', 'TRUNCATE'))"
-        ),
+        f"SELECT NOT has_table_privilege('{WRITER}', 'event', 'UPDATE, DELETE, TRUNCATE')",
         f"REVOKE UPDATE, DELETE, TRUNCATE ON event FROM {WRITER}",
     ),
     (

@@ -1,7 +1,7 @@
 """Brings a database to the present schema, as the owner of its tables.
 
-The login that `DATABASE_URL` names needs the right to create roles and extensions the first time; afterwards it only has
-to be a member of the owner and the writer.
+The login that `DATABASE_URL` names needs the right to create roles and extensions the first time; afterwards it only
+has to be a member of the owner and the writer.
 """
 
 from pathlib import Path

@@ -36,7 +36,7 @@ class Book:
 
     def pledge(self, on: str = "2025-07-10", said_by: Json | None = None, actor: str = "GB", **terms: Any) -> str:
         """Records what one country will contribute."""
-        speaker = {"said_by": said_by} if said_by else {}
+        speaker: Json = {"said_by": said_by} if said_by else {}
         body = {"category": "ground_troops", "firmness": "announced"} | terms
         return self.say(on=on, actors=[actor], body=body, **speaker)
 

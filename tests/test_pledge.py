@@ -384,7 +384,8 @@ def test_a_delivery_in_another_unit_covers_nothing() -> None:
 @pytest.mark.parametrize("field", ["deadline", "ends"])
 def test_a_pledge_lapses_once_its_deadline_or_its_end_has_passed_with_nothing_recorded(field: str) -> None:
     book = Book()
-    book.pledge(**{field: "2025-11~"})
+    terms: Json = {field: "2025-11~"}
+    book.pledge(**terms)
     assert book.at(GB, "2025-11-30").status == "standing"
     assert book.at(GB, "2025-12-01").status == "lapsed"
 

@@ -1,7 +1,7 @@
 """States → the shapes that clients rely on. Pure: a state as stored, the moment asked about, and nothing else.
 
-The fold stores what follows from a subject's own statements. What crosses subjects or depends on the day of the question
-(a condition that a ceasefire meets, age, staleness) is added here, when it is asked.
+The fold stores what follows from a subject's own statements. What crosses subjects or depends on the day of the
+question (a condition that a ceasefire meets, age, staleness) is added here, when it is asked.
 """
 
 from collections.abc import Iterable, Mapping

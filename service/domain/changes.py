@@ -2,8 +2,8 @@
 
 Between (t1, k1) and (t2, k2) lies the corner (t1, k2). What differs at t1 between the two positions was *learned*: the
 world was already so, and was recorded or corrected later. What differs at k2 between the two moments *moved*: the world
-changed, or time alone changed it. A subject may have done both; it then has two rows. The choice of corner is part of the
-contract: through the other one, some changes would be attributed differently.
+changed, or time alone changed it. A subject may have done both; it then has two rows. The choice of corner is part of
+the contract: through the other one, some changes would be attributed differently.
 """
 
 from collections.abc import Mapping

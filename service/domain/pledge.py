@@ -39,7 +39,9 @@ class Category(StrEnum):
 
 
 class Firmness(StrEnum):
-    """How firm a commitment is: a ladder, weakest first (domain model §4; compare FTS, IATI, the Kiel tracker, PCRS)."""
+    """How firm a commitment is: a ladder, weakest first (domain model §4; compare FTS, IATI, the Kiel tracker,
+    PCRS).
+    """
 
     RULED_OUT = "ruled_out"
     CONSIDERING = "considering"

@@ -1,7 +1,7 @@
 """What was said: the shared values of every statement, before any of them is counted.
 
-A statement is validated once, when it is recorded. Afterwards it is a frozen value, and its canonical content is exactly
-what the editor stated, with every code in its one spelling: a field that was not mentioned is not there.
+A statement is validated once, when it is recorded. Afterwards it is a frozen value, and its canonical content is
+exactly what the editor stated, with every code in its one spelling: a field that was not mentioned is not there.
 """
 
 import hashlib

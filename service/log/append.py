@@ -1,8 +1,8 @@
 """One batch of events at the end of the log, in one transaction.
 
-The gate (an advisory lock, in a statement of its own) is the queue; the head row, locked for update, is the proof: under
-a wrong isolation level it fails instead of reading a stale size. Positions are therefore gap-free and in commit order.
-Everything before `rows_of` needs only the head; nothing in here waits on anything but the database.
+The gate (an advisory lock, in a statement of its own) is the queue; the head row, locked for update, is the proof:
+under a wrong isolation level it fails instead of reading a stale size. Positions are therefore gap-free and in commit
+order. Everything before `rows_of` needs only the head; nothing in here waits on anything but the database.
 """
 
 from collections.abc import Sequence

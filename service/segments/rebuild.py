@@ -1,8 +1,8 @@
 """Everything computed, anew from the log: beside the live tables, without stopping anybody.
 
 A rebuild replays the log in order through the same decisions and the same fold, in bounded batches, into tables of a
-schema of its own; compares them with the live ones, both ways; and, if asked, takes their place in one transaction under
-the gate. `verify` does the same without the last step, and hashes every leaf anew.
+schema of its own; compares them with the live ones, both ways; and, if asked, takes their place in one transaction
+under the gate. `verify` does the same without the last step, and hashes every leaf anew.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence

@@ -1,9 +1,9 @@
 """Keeps the segments right when something is recorded, also when it is late, corrected, moved or retracted.
 
 For each touched subject the fold starts again from the segment that holds just before the earliest valid time
-touched. What then differs from the segments that stood is closed at the event's position and inserted anew; what is equal is left
-alone, so that what was known before is never touched. A batch is revised event by event in memory, each at its own
-position, from one load and with one write.
+touched. What then differs from the segments that stood is closed at the event's position and inserted anew; what is
+equal is left alone, so that what was known before is never touched. A batch is revised event by event in memory, each
+at its own position, from one load and with one write.
 """
 
 from collections.abc import Iterable, Sequence
