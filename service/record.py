@@ -272,7 +272,13 @@ def _decide(submission: Submission, known: Known, tail: Tail) -> _Accepted | Non
         for entry in submission.entries:
             if isinstance(entry.event, RecordEvent):
                 check_revision(submission.revision, entry.event.target, draft)
-            revisions = decide(entry.event, event_id=entry.event_id, position=tail.next_position, known=draft)
+            revisions = decide(
+                entry.event,
+                event_id=entry.event_id,
+                position=tail.next_position,
+                known=draft,
+                content=entry.content,
+            )
             about = tuple(sorted(draft.positions[name] for name in _named(entry) if name in draft.positions))
             steps.append(_Step(tail.push(entry, recorded_by=submission.recorded_by, about=about), revisions))
     except RegistryError as error:

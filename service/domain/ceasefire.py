@@ -179,6 +179,7 @@ class CeasefireState(SubjectState):
     monitoring_lead: str | None = None
     expires: str | None = None
     took_effect: str | None = None
+    in_force_days: int | None = None  # how long what took effect lasts: terms proposed since then do not prolong it
     answers: dict[str, PartyAnswer] = Field(default_factory=dict)
     violations: int = 0
 
@@ -211,12 +212,15 @@ def _proposed(state: CeasefireState, item: Item, event: CeasefireProposed) -> Ce
     if terms.get("terms", ()) is None:
         terms["terms"] = ()
     known_terms = {name: getattr(state, name) for name in terms}
-    over = state.said in (Stage.ENDED, Stage.WITHDRAWN)
+    end = _runs_out(state) if state.said in IN_FORCE else None
+    over = state.said in (Stage.ENDED, Stage.WITHDRAWN) or (end is not None and end <= item.bounds.latest)
     changed = state.version == 0 or over or known_terms != terms
     version = state.version + 1 if changed else state.version
     said = (Stage.PROPOSED if version == 1 else Stage.AMENDED) if changed else state.said
-    if state.said in IN_FORCE:
+    if state.said in IN_FORCE and not over:
         said = state.said
+        if state.in_force_days is None:  # its length was not known when it took effect
+            terms["in_force_days"] = terms.get("duration_days")
     label = ("proposed" if version == 1 else "amended") if changed else "reaffirmed"
     return state.model_copy(
         update={
@@ -266,6 +270,7 @@ def _became(state: CeasefireState, item: Item, said: Stage) -> CeasefireState:
     }
     if said is Stage.IN_FORCE:
         update["took_effect"] = item.edtf
+        update["in_force_days"] = state.duration_days
     return state.model_copy(update=update)
 
 
@@ -294,10 +299,10 @@ def _stage(state: CeasefireState, at: datetime) -> Stage:
 
 
 def _runs_out(state: CeasefireState) -> datetime | None:
-    if state.took_effect is None or state.duration_days is None:
+    if state.took_effect is None or state.in_force_days is None:
         return None
     try:
-        return parse_edtf(state.took_effect).latest + timedelta(days=state.duration_days)
+        return parse_edtf(state.took_effect).latest + timedelta(days=state.in_force_days)
     except OverflowError:
         return None
 

@@ -5,7 +5,7 @@ Pure: the caller loads the statements that an event names, and those they are li
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from service.domain import record
 from service.domain.errors import Fault, Invalid, Refused, Stale, Unknown
@@ -60,8 +60,10 @@ class Revision(NamedTuple):
     after: Effective
 
 
-def decide(event: Event, *, event_id: str, position: int, known: Known) -> tuple[Revision, ...]:
-    """The statements that an event changes; ``known`` is brought up to date.
+def decide(
+    event: Event, *, event_id: str, position: int, known: Known, content: dict[str, Any] | None = None
+) -> tuple[Revision, ...]:
+    """The statements that an event changes; ``known`` is brought up to date. ``content`` is the event's, where at hand.
 
     Raises `Invalid`, `Refused` or `Unknown`, and then has changed nothing.
     """
@@ -69,7 +71,7 @@ def decide(event: Event, *, event_id: str, position: int, known: Known) -> tuple
         changed = _record_level(event, position, known)
     else:
         _check_coalition(event, known)
-        changed = (Effective(position, event_id, event, event.content(), revision=position),)
+        changed = (Effective(position, event_id, event, content or event.content(), revision=position),)
     changed = _weighed(changed, known)
     revisions = tuple(Revision(known.by_position.get(one.position), one) for one in changed)
     known.add(changed)

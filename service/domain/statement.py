@@ -8,6 +8,7 @@ import hashlib
 import re
 from datetime import date
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import orjson
@@ -217,18 +218,16 @@ class Statement(Event):
             return self.said_by.actor
         return person_code(self.said_by.name) if self.said_by.name else None
 
-    @property
+    @cached_property
     def attributed(self) -> bool:
         """Whether one actor speaks of another's deeds (domain model §3)."""
-        return (
-            bool(self.said_by and self.said_by.actor and self.actors and self.said_by.actor not in self.actors)
-            and not self._speaks_for_itself()
-        )
+        if self.said_by is None or self.said_by.actor is None or not self.actors:
+            return False
+        if self.said_by.actor in self.actors:
+            return False
+        return not any(is_person(actor) and actor == self.person for actor in self.actors)
 
-    def _speaks_for_itself(self) -> bool:
-        return self.person is not None and self.person in self.actors
-
-    @property
+    @cached_property
     def subject_actors(self) -> tuple[str, ...]:
         """The actors whose subjects this statement touches; ``""`` where the subject has none.
 

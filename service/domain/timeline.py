@@ -17,6 +17,9 @@ RULES_VERSION = "1"
 """Changed by hand whenever the same statements would give another answer."""
 
 
+NOTHING = b"[]"
+
+
 @dataclass(frozen=True, slots=True)
 class Segment:
     """Between two moments of valid time, a subject was in one state.
@@ -29,9 +32,9 @@ class Segment:
     valid_from: datetime
     valid_to: datetime
     state: bytes | None
-    causes: bytes = b"[]"
-    possible: bytes = b"[]"
-    rivals: bytes = b"[]"
+    causes: bytes = NOTHING
+    possible: bytes = NOTHING
+    rivals: bytes = NOTHING
 
     def says(self) -> tuple[bytes | None, bytes, bytes]:
         """What holds during the segment, apart from what brought it about."""
@@ -40,7 +43,7 @@ class Segment:
     @property
     def empty(self) -> bool:
         """Whether nothing at all is known."""
-        return self.state is None and self.possible == b"[]" and self.rivals == b"[]"
+        return self.state is None and self.possible == NOTHING and self.rivals == NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ class _Beside:
 
     def settled(self, family: Family[Any], at: datetime) -> dict[str, Any]:
         """What is shown of it at an instant: time changes such a state as it changes any."""
-        return self.reference | {"state": family.settle(self.state, at).model_dump(mode="json")}
+        return self.reference | {"state": orjson.Fragment(_dump(family.settle(self.state, at)))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +82,18 @@ def fold(family: Family[Any], items: Iterable[Item], opening: Segment | None = N
     while definite < len(ordered) and opening and ordered[definite].bounds.latest <= opening.valid_from:
         definite += 1
     at = opening.valid_from if opening else None
+    foretold: dict[
+        int, tuple[SubjectState | None, SubjectState]
+    ] = {}  # by position: of what, and what a step made of it
     while (at := _next(edges, family, (plane.state, *_states(plane.rivals), *_states(possible)), at)) is not None:
         causes: list[dict[str, Any]] = []
         while definite < len(ordered) and ordered[definite].bounds.latest <= at:
-            plane = _take(family, plane, ordered[definite], causes)
+            plane = _take(family, plane, ordered[definite], causes, foretold)
             definite += 1
-        settled: SubjectState | None = None if plane.state is None else family.settle(plane.state, at)
+        if plane.state is not None:
+            plane = _Plane(family.settle(plane.state, at), plane.rivals)
         possible = tuple(
-            _would_be(family, settled, item)
+            _would_be(family, plane.state, item, foretold)
             for item in ordered[definite:]
             if item.counts and item.bounds.earliest <= at
         )
@@ -95,10 +102,10 @@ def fold(family: Family[Any], items: Iterable[Item], opening: Segment | None = N
             Segment(
                 at,
                 END,
-                None if settled is None else _dump(settled),
-                orjson.dumps(causes),
-                orjson.dumps([one.settled(family, at) for one in possible]),
-                orjson.dumps([one.settled(family, at) for one in plane.rivals]),
+                None if plane.state is None else _dump(plane.state),
+                orjson.dumps(causes) if causes else NOTHING,
+                _dump_beside(family, possible, at),
+                _dump_beside(family, plane.rivals, at),
             ),
         )
     return segments
@@ -133,10 +140,18 @@ def _next(
     return by_itself
 
 
-def _take(family: Family[Any], plane: _Plane, item: Item, causes: list[dict[str, Any]]) -> _Plane:
+def _take(
+    family: Family[Any],
+    plane: _Plane,
+    item: Item,
+    causes: list[dict[str, Any]],
+    foretold: dict[int, tuple[SubjectState | None, SubjectState]],
+) -> _Plane:
     """One statement more; a rival that yields changes only what is shown beside the state."""
     before = plane.state
-    told = family.step(before if before is not None else family.state(), item)
+    of, told = foretold.get(item.position, (None, None))
+    if told is None or of is not before:
+        told = family.step(before if before is not None else family.state(), item)
     rivals = plane.rivals
     if item.disputed:
         rivals = (*rivals, _Beside(_reference(item) | {"counts": item.counts}, told))
@@ -150,18 +165,29 @@ def _reference(item: Item) -> dict[str, Any]:
     return {"event_id": item.event_id, "position": item.position, "occurred": item.edtf}
 
 
-def _would_be(family: Family[Any], state: SubjectState | None, item: Item) -> _Beside:
-    return _Beside(_reference(item), family.step(state if state is not None else family.state(), item))
+def _would_be(
+    family: Family[Any],
+    state: SubjectState | None,
+    item: Item,
+    foretold: dict[int, tuple[SubjectState | None, SubjectState]],
+) -> _Beside:
+    told = family.step(state if state is not None else family.state(), item)
+    foretold[item.position] = (state, told)
+    return _Beside(_reference(item), told)
 
 
 def _read_beside(family: Family[Any], stored: bytes) -> tuple[_Beside, ...]:
     """What a segment shows beside its state, to go on from."""
-    shown = () if stored == b"[]" else orjson.loads(stored)
+    shown = () if stored == NOTHING else orjson.loads(stored)
     return tuple(_Beside(one, family.state.model_validate(one.pop("state"))) for one in shown)
 
 
 def _states(shown: Iterable[_Beside]) -> tuple[SubjectState, ...]:
     return tuple(one.state for one in shown)
+
+
+def _dump_beside(family: Family[Any], shown: Sequence[_Beside], at: datetime) -> bytes:
+    return orjson.dumps([one.settled(family, at) for one in shown]) if shown else NOTHING
 
 
 def _dump(state: SubjectState) -> bytes:
@@ -172,7 +198,7 @@ def _extend(segments: list[Segment], more: Segment) -> None:
     """Appends a segment that runs on from here, or lets the last one run on where nothing changes."""
     if segments:
         last = segments[-1]
-        if more.says() == last.says() and more.causes == b"[]":
+        if more.says() == last.says() and more.causes == NOTHING:
             segments[-1] = _ending(last, END)
             return
         segments[-1] = _ending(last, more.valid_from)

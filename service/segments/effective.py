@@ -6,7 +6,6 @@ from typing import Any
 import orjson
 
 from service.database import OPEN, Connection, fetch
-from service.domain.actors import is_country
 from service.domain.decide import Known
 from service.domain.record import Dispute, Effective, Rank
 from service.domain.statement import Statement
@@ -121,34 +120,35 @@ class Versions:
         rows = self._passed + [(since, OPEN, one) for since, one in self._opened.values()]
         if not rows:
             return
-        statements = [one for _, _, one in rows]
-        await connection.execute(
-            _INSERT,
-            (
-                [one.position for one in statements],
-                [since for since, _, _ in rows],
-                [until for _, until, _ in rows],
-                [one.event_id for one in statements],
-                [one.event.kind for one in statements],
-                [one.event.coalition for one in statements],
-                [one.bounds.earliest for one in statements],
-                [one.bounds.latest for one in statements],
-                [_render_actors(one) for one in statements],
-                [one.retracted for one in statements],
-                [orjson.dumps(one.content).decode() if one.corrected else None for one in statements],
-                [_render_notes(one) for one in statements],
-            ),
-        )
+        document = orjson.dumps([_row(since, until, one) for since, until, one in rows])
+        await connection.execute(_INSERT, (document.decode(),))
 
 
-def _render_actors(one: Effective) -> str:
-    """The actors by whom a timeline is filtered, as an array literal: codes need no quoting."""
+def _row(since: int, until: int, one: Effective) -> dict[str, Any]:
+    bounds = one.bounds
+    return {
+        "position": one.position,
+        "known_from": since,
+        "known_to": until,
+        "event_id": one.event_id,
+        "kind": one.event.kind,
+        "coalition": one.event.coalition,
+        "earliest": bounds.earliest,
+        "latest": bounds.latest,
+        "actors": _actors(one),
+        "retracted": one.retracted,
+        "content": orjson.dumps(one.content).decode() if one.corrected else None,
+        "notes": _render_notes(one),
+    }
+
+
+def _actors(one: Effective) -> list[str]:
+    """The actors by whom a timeline is filtered."""
     event = one.event
     if not isinstance(event, Statement):
-        return "{}"
+        return []
     speaker = (event.said_by.actor,) if event.said_by and event.said_by.actor else ()
-    codes = {*event.actors, *speaker, *event.addressees}
-    return "{" + ",".join(sorted(code if is_country(code) else f'"{code}"' for code in codes)) + "}"
+    return sorted({*event.actors, *speaker, *event.addressees})
 
 
 _CLOSE = f"""
@@ -159,9 +159,9 @@ WHERE s.position = c.position AND s.known_to = {OPEN}
 _INSERT = """
 INSERT INTO statement (position, known_from, known_to, event_id, kind, coalition, earliest, latest, actors, retracted,
                        content, notes)
-SELECT position, known_from, known_to, event_id, kind, coalition, earliest, latest, actors::text[], retracted,
-       content::json, notes::json
-FROM unnest(%b::bigint[], %b::bigint[], %b::bigint[], %b::uuid[], %b::text[], %b::text[], %b::timestamptz[],
-            %b::timestamptz[], %b::text[], %b::bool[], %b::text[], %b::text[])
-  AS new(position, known_from, known_to, event_id, kind, coalition, earliest, latest, actors, retracted, content, notes)
+SELECT position, known_from, known_to, event_id, kind, coalition, earliest, latest, actors, retracted, content::json,
+       notes::json
+FROM json_to_recordset(%b::json) AS new(
+    position bigint, known_from bigint, known_to bigint, event_id uuid, kind text, coalition text,
+    earliest timestamptz, latest timestamptz, actors text[], retracted boolean, content text, notes text)
 """

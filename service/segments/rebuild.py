@@ -87,13 +87,14 @@ async def verify(url: str, progress: Progress = lambda *_: None) -> list[Finding
 
 async def replay(connection: Connection, events: Sequence[EventRow]) -> None:
     """Computes what a batch of the log's events makes, in the tables that come first on the search path."""
-    entries = [(event, lift(event.kind, event.version, event.body)[1]) for event in events]
-    named = sorted({name for _, event in entries for name in _named(event)})
-    coalitions = await _registered(connection, {event.coalition for event, _ in entries})
+    entries = [(row, *lift(row.kind, row.version, row.body)) for row in events]
+    named = sorted({name for _, _, event in entries for name in _named(event)})
+    coalitions = await _registered(connection, {row.coalition for row in events})
     known = await load_known(connection, named, coalitions)
     steps: list[tuple[int, tuple[Revision, ...]]] = []
-    for row, event in entries:
-        steps.append((row.position, decide(event, event_id=row.event_id, position=row.position, known=known)))
+    for row, content, event in entries:
+        revisions = decide(event, event_id=row.event_id, position=row.position, known=known, content=content)
+        steps.append((row.position, revisions))
     planes, versions = Planes(), Versions()
     await planes.load(connection, touches(revision for _, revisions in steps for revision in revisions))
     for position, revisions in steps:

@@ -204,21 +204,23 @@ class Planes:
         ]
         rows = self._passed + opened
         if rows:
-            segments = [row.segment for row in rows]
-            await connection.execute(
-                _INSERT_SEGMENTS,
-                (
-                    [self._ids[row.subject] for row in rows],
-                    [segment.valid_from for segment in segments],
-                    [segment.valid_to for segment in segments],
-                    [row.since for row in rows],
-                    [row.until for row in rows],
-                    [None if segment.state is None else segment.state.decode() for segment in segments],
-                    [segment.causes.decode() for segment in segments],
-                    [segment.possible.decode() for segment in segments],
-                    [segment.rivals.decode() for segment in segments],
-                ),
-            )
+            document = orjson.dumps([_row(self._ids[row.subject], row) for row in rows])
+            await connection.execute(_INSERT_SEGMENTS, (document.decode(),))
+
+
+def _row(subject_id: int, row: _Closed) -> dict[str, Any]:
+    segment = row.segment
+    return {
+        "subject_id": subject_id,
+        "valid_from": segment.valid_from,
+        "valid_to": segment.valid_to,
+        "known_from": row.since,
+        "known_to": row.until,
+        "state": None if segment.state is None else segment.state.decode(),
+        "causes": segment.causes.decode(),
+        "possible": segment.possible.decode(),
+        "rivals": segment.rivals.decode(),
+    }
 
 
 def _columns(keys: Sequence[SubjectKey]) -> tuple[list[str], ...]:
@@ -280,8 +282,8 @@ WHERE g.subject_id = c.id AND g.valid_from = c.valid_from AND g.known_to = {OPEN
 """
 _INSERT_SEGMENTS = """
 INSERT INTO segment (subject_id, valid_from, valid_to, known_from, known_to, state, causes, possible, rivals)
-SELECT id, valid_from, valid_to, known_from, known_to, state::json, causes::json, possible::json, rivals::json
-FROM unnest(%b::bigint[], %b::timestamptz[], %b::timestamptz[], %b::bigint[], %b::bigint[], %b::text[], %b::text[],
-            %b::text[], %b::text[])
-  AS new(id, valid_from, valid_to, known_from, known_to, state, causes, possible, rivals)
+SELECT subject_id, valid_from, valid_to, known_from, known_to, state::json, causes::json, possible::json, rivals::json
+FROM json_to_recordset(%b::json) AS new(
+    subject_id bigint, valid_from timestamptz, valid_to timestamptz, known_from bigint, known_to bigint, state text,
+    causes text, possible text, rivals text)
 """
