@@ -37,7 +37,7 @@ def create_app(
 
     app = FastAPI(title="Pledge registry", version="0.1.0", lifespan=lifespan, docs_url=None, redoc_url=None)
     handle_errors(app)
-    for room in (coalitions, commitments, subjects, timeline, events, actors, statements):
+    for room in (statements, commitments, coalitions, subjects, timeline, events, actors):  # the busiest first
         app.include_router(room.router)
 
     @app.get("/healthz", include_in_schema=False)

@@ -66,11 +66,10 @@ def one_by_one(*contents: Json) -> History:
     return History(contents, (2,) * len(contents))
 
 
-def bound(content: Json, ids: Sequence[str], coalition: str) -> Entry:
-    """An event of a history as an entry for the log, once it is known what its neighbours are called."""
-    named: Json = _named(content, ids)
-    event = parse_event({**named, "coalition": coalition})
-    return prepare(event, event_id=ids[-1], salt=bytes(32))
+def bound(history: History, index: int, coalition: str, ids: Sequence[str]) -> Entry:
+    """An event of a history as an entry for the log, once it is known what each is called."""
+    event = parse_event({**_named(history.contents[index], ids), "coalition": coalition})
+    return prepare(event, event_id=ids[index], salt=bytes(32))
 
 
 _INDEX = re.compile(r"#([0-9]+)")
@@ -373,7 +372,10 @@ def _settle(draw: Draw, book: _Book) -> Json | None:
     return {"kind": "record.dispute_settled", "target": f"#{dispute}", "ranks": ranks}
 
 
-_NOTES = (_correct, _correct, _correct, _retract, _retract, _reinstate, _reinstate, _pair, _dispute, _settle, _source)
+_NOTES = (
+    _correct, _correct, _correct, _correct, _retract, _retract, _reinstate, _reinstate, _pair, _pair, _dispute, _dispute,
+    _settle, _settle, _source,
+)  # fmt: skip
 
 
 @st.composite

@@ -12,22 +12,24 @@ from service.domain.errors import Unknown
 from service.domain.status import status
 from service.segments.query import References, Scope, Span, spans_at
 from service.web.asking import Asked, answer, basis_of
-from service.web.serving import Served, may_read
+from service.web.serving import Services, may_read, services
 
 router = APIRouter(tags=["coalitions"], dependencies=[Depends(may_read)])
 
 
 @router.get("/v1/coalitions", operation_id="listCoalitions")
-async def list_coalitions(request: Request, served: Served, asked: Annotated[Asked, Query()]) -> Response:
+async def list_coalitions(request: Request, asked: Annotated[Asked, Query()]) -> Response:
     """The coalitions, with their aliases, their forces, and their first and last statement."""
+    served = services(request)
     found = await find_states(served, asked, Scope.REGISTRATIONS, {}, references=References.NONE)
     items = await _with_spans(served, found, None)
     return answer(request, {"items": items, "next": None, "basis": basis_of(request, found.basis, found.moment)})
 
 
 @router.get("/v1/coalitions/{coalition}", operation_id="getCoalition")
-async def get_coalition(request: Request, coalition: str, served: Served, asked: Annotated[Asked, Query()]) -> Response:
+async def get_coalition(request: Request, coalition: str, asked: Annotated[Asked, Query()]) -> Response:
     """One coalition, with its aliases, its force, and its first and last statement."""
+    served = services(request)
     values = {"coalition": coalition, "family": "coalition", "slug": "registration"}
     found = await find_states(served, asked, Scope.SUBJECT, values, references=References.NONE)
     items = await _with_spans(served, found, coalition)
@@ -36,7 +38,7 @@ async def get_coalition(request: Request, coalition: str, served: Served, asked:
     return answer(request, {**items[0], "basis": basis_of(request, found.basis, found.moment)})
 
 
-async def _with_spans(served: Served, found: Found, coalition: str | None) -> list[Json]:
+async def _with_spans(served: Services, found: Found, coalition: str | None) -> list[Json]:
     async with served.pool.connection() as connection:
         spans = await spans_at(connection, found.basis, coalition)
     return [_coalition(row.key.coalition, row.state, spans.get(row.key.coalition)) for row in found.rows if row.state]
@@ -55,8 +57,9 @@ def _coalition(slug: str, state: Json, span: Span | None) -> Json:
 
 
 @router.get("/v1/coalitions/{coalition}/status", operation_id="getCoalitionStatus")
-async def get_status(request: Request, coalition: str, served: Served, asked: Annotated[Asked, Query()]) -> Response:
+async def get_status(request: Request, coalition: str, asked: Annotated[Asked, Query()]) -> Response:
     """Where the coalition stands: phase, members, stances, commitments, ceasefires, meetings, warnings."""
+    served = services(request)
     found = await find_states(
         served, asked, Scope.COALITION, {"coalition": coalition}, references=References.LISTED_WHOLE
     )

@@ -13,7 +13,7 @@ from service.domain.pledge import LADDER, Category, CommitmentStatus, Firmness
 from service.domain.statement import Slug
 from service.segments.query import Scope
 from service.web.asking import Asked, answer, basis_of
-from service.web.serving import Served, may_read
+from service.web.serving import may_read, services
 
 router = APIRouter(tags=["commitments"], dependencies=[Depends(may_read)])
 
@@ -36,10 +36,9 @@ class AskedCommitments(AskedPage):
 
 
 @router.get("/v1/countries/{code}/commitments", operation_id="getCountryCommitments")
-async def get_country_commitments(
-    request: Request, code: str, served: Served, asked: Annotated[AskedCountry, Query()]
-) -> Response:
+async def get_country_commitments(request: Request, code: str, asked: Annotated[AskedCountry, Query()]) -> Response:
     """One country's commitments in every coalition, with its role and its stances."""
+    served = services(request)
     country = _country(code)
     if country != code:
         address = request.url.path.replace(f"/{code}/", f"/{country}/")
@@ -76,10 +75,9 @@ def _country(code: str) -> str:
 
 
 @router.get("/v1/coalitions/{coalition}/commitments", operation_id="listCommitments")
-async def list_commitments(
-    request: Request, coalition: str, served: Served, asked: Annotated[AskedCommitments, Query()]
-) -> Response:
+async def list_commitments(request: Request, coalition: str, asked: Annotated[AskedCommitments, Query()]) -> Response:
     """All commitments within a coalition, filtered."""
+    served = services(request)
     point, _ = continued(asked)
     values = {"coalition": coalition, "families": ["pledge", "ceasefire"]}
     found = await find_states(served, point, Scope.FAMILIES, values)

@@ -13,7 +13,7 @@ from service.domain.record import is_event_id
 from service.log.read import cloud_event, event_json, find_event, list_events_about, read_events
 from service.segments.effective import find_effective, find_event_ids
 from service.web.asking import JSON, etag_of
-from service.web.serving import Served, may_read, takes_no_parameters
+from service.web.serving import may_read, services, takes_no_parameters
 
 router = APIRouter(tags=["events"], dependencies=[Depends(may_read)])
 
@@ -28,9 +28,9 @@ class AskedEvents(BaseModel):
 
 
 @router.get("/v1/events", operation_id="listEvents")
-async def list_events(served: Served, asked: Annotated[AskedEvents, Query()]) -> Response:
+async def list_events(request: Request, asked: Annotated[AskedEvents, Query()]) -> Response:
     """The log in order, as CloudEvents; `next` is the position to go on from."""
-    async with served.pool.connection() as connection:
+    async with services(request).pool.connection() as connection:
         found = await read_events(connection, after=asked.after, limit=asked.limit)
     content = {
         "items": [cloud_event(event) for event in found],
@@ -40,9 +40,9 @@ async def list_events(served: Served, asked: Annotated[AskedEvents, Query()]) ->
 
 
 @router.get("/v1/events/{event_id}", operation_id="getEvent", dependencies=[Depends(takes_no_parameters)])
-async def get_event(request: Request, event_id: str, served: Served) -> Response:
+async def get_event(request: Request, event_id: str) -> Response:
     """One event as recorded, and what the record says of it since."""
-    del request
+    served = services(request)
     async with served.pool.connection() as connection:
         event = await find_event(connection, event_id) if is_event_id(event_id) else None
         if event is None:

@@ -1,14 +1,14 @@
 """Recording: statements, and notes on the record of earlier ones. Every write goes through `service.record`."""
 
 import hashlib
-from typing import Annotated, Any
+from typing import Any
 
 import orjson
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.responses import Response
 
-from service.access import Caller
+from service.access import Caller, Role
 from service.domain import record
 from service.domain.answers import Json, Moment, shape
 from service.domain.coalition import CoalitionRegistered
@@ -23,31 +23,36 @@ from service.log.read import find_event
 from service.record import Recorded, Retry, Submission
 from service.web.asking import JSON, etag_of
 from service.web.bodies import PreconditionRequired, read_body
-from service.web.serving import Editor, Served, Services, takes_no_parameters
+from service.web.serving import Services, authorise, services, takes_no_parameters
+
+_LONGEST_KEY = 255
 
 router = APIRouter(tags=["recording"], dependencies=[Depends(takes_no_parameters)])
 
-Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=255)]
-IfMatch = Annotated[str | None, Header(alias="If-Match", max_length=255)]
-
 
 @router.post("/v1/statements", status_code=201, operation_id="recordStatement")
-async def record_statement(request: Request, served: Served, caller: Editor, key: Key = None) -> Response:
+async def record_statement(request: Request) -> Response:
     """Records one statement; answers the event and the states that it produced."""
+    served = services(request)
+    caller = await authorise(request, Role.EDITOR)
     body = await read_body(request)
-    return await _record(request, served, caller, [_parse(ANY_STATEMENT, body)], key, body)
+    return await _record(request, served, caller, [_parse(ANY_STATEMENT, body)], body)
 
 
 @router.post("/v1/statements/batch", status_code=201, operation_id="recordBatch")
-async def record_batch(request: Request, served: Served, caller: Editor, key: Key = None) -> Response:
+async def record_batch(request: Request) -> Response:
     """Records a list of statements, all or none."""
+    served = services(request)
+    caller = await authorise(request, Role.EDITOR)
     body = await read_body(request)
-    return await _record(request, served, caller, _parse(STATEMENT_LIST, body), key, body, many=True)
+    return await _record(request, served, caller, _parse(STATEMENT_LIST, body), body, many=True)
 
 
 @router.post("/v1/coalitions", status_code=201, operation_id="registerCoalition")
-async def register_coalition(request: Request, served: Served, caller: Editor, key: Key = None) -> Response:
+async def register_coalition(request: Request) -> Response:
     """Registers a coalition under a slug."""
+    served = services(request)
+    caller = await authorise(request, Role.EDITOR)
     body = await read_body(request)
     given = _object(body)
     if "slug" in given:
@@ -59,7 +64,7 @@ async def register_coalition(request: Request, served: Served, caller: Editor, k
         event = CoalitionRegistered.model_validate({**given, "kind": "coalition.registered"})
     except ValidationError as error:
         raise _renamed(invalid(error)) from None
-    return await _record(request, served, caller, [event], key, body)
+    return await _record(request, served, caller, [event], body)
 
 
 def _renamed(error: Invalid) -> Invalid:
@@ -128,9 +133,9 @@ NOTES: dict[str, tuple[type[_Note], type[record.RecordEvent]]] = {
 def _note_on(name: str) -> Any:  # noqa: ANN401 - a route's handler
     note, kind = NOTES[name]
 
-    async def handle(
-        request: Request, event_id: str, served: Served, caller: Editor, key: Key = None, if_match: IfMatch = None
-    ) -> Response:
+    async def handle(request: Request, event_id: str) -> Response:
+        served = services(request)
+        caller = await authorise(request, Role.EDITOR)
         body = await read_body(request)
         given = _parse_model(note, body)
         async with served.pool.connection() as connection:
@@ -138,7 +143,7 @@ def _note_on(name: str) -> Any:  # noqa: ANN401 - a route's handler
         if target is None:
             raise Unknown("No event is recorded under this id.")
         about_record = target.kind.startswith("record.")
-        revision = None if about_record else _revision(event_id, if_match)
+        revision = None if about_record else _revision(event_id, request.headers.get("if-match"))
         content = given.model_dump(mode="json", exclude_unset=True, exclude_none=True)
         if "changes" in content:
             content["changes"] = given.changes  # type: ignore[attr-defined]  # null removes: it must not be left out
@@ -153,7 +158,7 @@ def _note_on(name: str) -> Any:  # noqa: ANN401 - a route's handler
             )
         except ValidationError as error:
             raise invalid(error) from None
-        return await _record(request, served, caller, [event], key, body, revision=revision)
+        return await _record(request, served, caller, [event], body, revision=revision)
 
     return handle
 
@@ -205,7 +210,7 @@ def _parse_model(model: type[_Note], body: bytes) -> _Note:
 
 
 async def _record(
-    request: Request, served: Services, caller: Caller, events: list[Event], key: str | None, body: bytes,
+    request: Request, served: Services, caller: Caller, events: list[Event], body: bytes,
     *, many: bool = False, revision: int | None = None,
 ) -> Response:  # fmt: skip
     entries = tuple(prepare(event, event_id=served.new_id(), salt=served.new_salt()) for event in events)
@@ -214,7 +219,7 @@ async def _record(
         entries=entries,
         recorded_by=caller.owner,
         render=lambda recorded: _render(recorded, stale_after, many=many),
-        retry=None if key is None else _retry(caller, key, request.url.path, body),
+        retry=_retry(request, caller, body),
         revision=revision,
     )
     answer = await served.recorder.record(submission)
@@ -228,12 +233,16 @@ async def _record(
     return Response(answer.content, status_code=201, media_type=JSON, headers=headers)
 
 
-def _retry(caller: Caller, key: str, path: str, body: bytes) -> Retry:
+def _retry(request: Request, caller: Caller, body: bytes) -> Retry | None:
+    """By what a retry of this request is recognised; None where the client sent no key."""
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        return None
     bare = key.strip().strip('"')
-    if not bare:
-        detail = "The Idempotency-Key is empty."
-        raise Invalid(detail, Fault("/header/idempotency-key", "empty", detail))
-    return Retry(caller.owner, bare, hashlib.sha256(path.encode() + b"\x00" + body).digest())
+    if not 0 < len(bare) <= _LONGEST_KEY:
+        detail = f"Send an Idempotency-Key of 1 to {_LONGEST_KEY} characters."
+        raise Invalid(detail, Fault("/header/idempotency-key", "length", detail))
+    return Retry(caller.owner, bare, hashlib.sha256(request.url.path.encode() + b"\x00" + body).digest())
 
 
 def _render(recorded: Recorded, stale_after_days: int, *, many: bool) -> bytes:

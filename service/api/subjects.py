@@ -18,7 +18,7 @@ from service.log.read import EventRow, event_json
 from service.segments.history import Rectangle, history_of
 from service.segments.query import Point, Scope
 from service.web.asking import Asked, answer, basis_of, find_point, moment_of
-from service.web.serving import Served, may_read
+from service.web.serving import Services, may_read, services
 
 router = APIRouter(tags=["subjects"], dependencies=[Depends(may_read)])
 
@@ -32,9 +32,8 @@ LISTED = {
 
 
 def _list_family(family: str) -> Callable[..., Awaitable[Response]]:
-    async def list_subjects(
-        request: Request, coalition: str, served: Served, asked: Annotated[AskedPage, Query()]
-    ) -> Response:
+    async def list_subjects(request: Request, coalition: str, asked: Annotated[AskedPage, Query()]) -> Response:
+        served = services(request)
         point, _ = continued(asked)
         families = [family, "ceasefire"] if family == "pledge" else [family]
         found = await find_states(served, point, Scope.FAMILIES, {"coalition": coalition, "families": families})
@@ -63,9 +62,10 @@ def _known_family(family: str) -> str:
 
 @router.get("/v1/subjects/{coalition}/{family}/{slug}", operation_id="getSubject")
 async def get_subject(
-    request: Request, coalition: str, family: str, slug: str, served: Served, asked: Annotated[Asked, Query()]
+    request: Request, coalition: str, family: str, slug: str, asked: Annotated[Asked, Query()]
 ) -> Response:
     """One subject with all its actors."""
+    served = services(request)
     values = {"coalition": coalition, "family": _known_family(family), "slug": slug}
     every = await find_states(served, asked, Scope.SUBJECT_AND_CEASEFIRES, values)
     found = replace(every, rows=[row for row in every.rows if (row.key.family, row.key.slug) == (family, slug)])
@@ -82,9 +82,10 @@ async def get_subject(
 
 @router.get("/v1/subjects/{coalition}/{family}/{slug}/history", operation_id="getSubjectHistory")
 async def get_history(
-    request: Request, coalition: str, family: str, slug: str, served: Served, asked: Annotated[Asked, Query()]
+    request: Request, coalition: str, family: str, slug: str, asked: Annotated[Asked, Query()]
 ) -> Response:
     """Every statement, correction and state of a subject, on both axes, as far as known at the position asked about."""
+    served = services(request)
     async with served.pool.connection() as connection:
         point = await find_point(asked, connection, served.clock())
         basis, events, rectangles = await history_of(
@@ -108,7 +109,7 @@ def _event(event: EventRow) -> Json:
     return event_json(event)
 
 
-def _rectangle(one: Rectangle, point: Point, served: Served) -> Json:
+def _rectangle(one: Rectangle, point: Point, served: Services) -> Json:
     """A state, and the bounds between which it held and was known; null bounds are open."""
     moment = moment_of(served, min(one.valid_from, point.as_of))
     state = None if one.state is None else orjson.loads(one.state)

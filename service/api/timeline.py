@@ -19,7 +19,7 @@ from service.domain.statement import check_printable
 from service.segments.query import Basis, Point, Scope, resolve_known_at, states_at
 from service.segments.timeline import Told, list_changes, list_statements
 from service.web.asking import LAST, answer, basis_of, find_point, moment_of, parse_parameter
-from service.web.serving import Served, may_read
+from service.web.serving import Services, may_read, services
 
 router = APIRouter(tags=["timeline"], dependencies=[Depends(may_read)])
 
@@ -37,10 +37,9 @@ class AskedTimeline(AskedPage):
 
 
 @router.get("/v1/coalitions/{coalition}/timeline", operation_id="getTimeline")
-async def get_timeline(
-    request: Request, coalition: str, served: Served, asked: Annotated[AskedTimeline, Query()]
-) -> Response:
+async def get_timeline(request: Request, coalition: str, asked: Annotated[AskedTimeline, Query()]) -> Response:
     """Statements in the order in which they occurred; those that may have occurred by then stand apart."""
+    served = services(request)
     pinned, cursor = continued(asked, (str, int))
     first = parse_parameter("from", asked.from_, parse_edtf).earliest if asked.from_ else None
     final = parse_parameter("to", asked.to, parse_edtf).latest if asked.to else None
@@ -121,13 +120,12 @@ class AskedChanges(BaseModel):
 
 
 @router.get("/v1/coalitions/{coalition}/changes", operation_id="getChanges")
-async def get_changes(
-    request: Request, coalition: str, served: Served, asked: Annotated[AskedChanges, Query()]
-) -> Response:
+async def get_changes(request: Request, coalition: str, asked: Annotated[AskedChanges, Query()]) -> Response:
     """What differs between two points: what moved, and what we learned, each with the events that caused it.
 
     Where neither end names what was known, both are as known now; where only one does, the other is the head.
     """
+    served = services(request)
     start_at = min(parse_parameter("from", asked.from_, parse_as_of), LAST)
     end_at = min(parse_parameter("to", asked.to, parse_as_of), LAST)
     if start_at > end_at:
@@ -176,7 +174,7 @@ def _address(request: Request, start: Basis, end: Basis) -> str:
     return f"{request.url.path}?{urlencode(pinned)}"
 
 
-def _difference(one: Difference, start: datetime, end: datetime, served: Served) -> Json:
+def _difference(one: Difference, start: datetime, end: datetime, served: Services) -> Json:
     earlier, later = moment_of(served, start), moment_of(served, start if one.because == "learned" else end)
     return {
         "subject": str(one.key),

@@ -63,7 +63,7 @@ def commitment(key: SubjectKey, state: Json, references: list[Json], rivals: lis
     """What one actor has promised, in the terms that stand."""
     conditions = conditions_at(key, state, moment)
     conditional = any(condition["status"] in _UNMET for condition in conditions)
-    status = _status(state, moment, conditional=conditional)
+    status = commitment_status(key, state, moment)
     age = _age(state["last_stated"], moment)
     return {
         "id": str(key),
@@ -110,9 +110,12 @@ def conditions_at(key: SubjectKey, state: Json, moment: Moment) -> list[Json]:
     ]
 
 
-def _status(state: Json, moment: Moment, *, conditional: bool) -> str:
+def commitment_status(key: SubjectKey, state: Json, moment: Moment) -> str:
+    """What has become of a commitment, once the conditions that others bring about are weighed."""
     status: str = state["status"]
-    if status != "conditional" or conditional:
+    if status != "conditional" or key.coalition not in moment.in_force:
+        return status
+    if any(condition["status"] in _UNMET for condition in conditions_at(key, state, moment)):
         return status
     starts = state["starts"]
     return "overdue" if starts and parse_edtf(starts).latest < moment.as_of else "standing"

@@ -8,10 +8,10 @@ only considered (domain model §5; the counting rules follow UN OCHA FTS).
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from service.domain.actors import is_country, is_group, is_person
-from service.domain.answers import Json, Moment, actor, commitment, conditions_at, meeting, shape
+from service.domain.answers import Json, Moment, actor, commitment, commitment_status, conditions_at, meeting, shape
 from service.domain.pledge import LADDER, NOT_COUNTED
 from service.domain.quantities import render_number
 from service.domain.subject import SubjectKey
@@ -98,15 +98,24 @@ def _stances(subjects: Sequence[Subject]) -> Json:
     return {topic: {name: sorted(set(codes)) for name, codes in topics[topic].items()} for topic in sorted(topics)}
 
 
+class _Standing(NamedTuple):
+    """What a total needs to know of one commitment."""
+
+    code: str
+    state: Json
+    status: str
+
+
 def _commitments(subjects: Sequence[Subject], moment: Moment) -> Json:
-    categories: dict[str, list[Json]] = defaultdict(list)
+    categories: dict[str, list[_Standing]] = defaultdict(list)
     anonymous: list[Json] = []
     people: list[Json] = []
     for key, state, references, rivals in subjects:
-        view = commitment(key, state, references, rivals, moment)
         if is_country(key.actor) or key.actor.startswith("org:"):
-            categories[state["category"]].append(view)
+            one = _Standing(key.actor, state, commitment_status(key, state, moment))
+            categories[state["category"]].append(one)
         else:
+            view = commitment(key, state, references, rivals, moment)
             (people if is_person(key.actor) else anonymous).append(view)
     return {
         "by_category": [_category(name, categories[name]) for name in sorted(categories)],
@@ -115,43 +124,46 @@ def _commitments(subjects: Sequence[Subject], moment: Moment) -> Json:
     }
 
 
-def _category(name: str, views: Sequence[Json]) -> Json:
-    own = [view for view in views if not view["attributed_only"]]
-    countries = [view for view in own if is_country(view["actor"]["code"])]
-    standing = [view for view in countries if view["status"] not in _GONE and view["firmness"] is not None]
-    counted = [view for view in standing if view["firmness"] not in NOT_COUNTED]
+def _category(name: str, all_of_it: Sequence[_Standing]) -> Json:
+    own = [one for one in all_of_it if not one.state["attributed_only"]]
+    countries = [one for one in own if is_country(one.code)]
+    rungs: dict[str, list[_Standing]] = defaultdict(list)
+    for one in countries:
+        if one.status not in _GONE and one.state["firmness"] is not None:
+            rungs[one.state["firmness"]].append(one)
     return {
         "category": name,
-        "countries": _codes(counted),
-        "by_firmness": {
-            rung.value: codes for rung in LADDER if (codes := _codes(v for v in standing if v["firmness"] == rung))
-        },
+        "countries": _codes(one for rung in LADDER if rung not in NOT_COUNTED for one in rungs[rung.value]),
+        "by_firmness": {rung.value: _codes(rungs[rung.value]) for rung in LADDER if rungs[rung.value]},
         "totals": [
-            total for rung in LADDER for total in _totals(rung.value, [v for v in counted if v["firmness"] == rung])
+            total
+            for rung in LADDER
+            if rung not in NOT_COUNTED
+            for total in _totals(rung.value, [one.state for one in rungs[rung.value]])
         ],
-        "attributed": _codes(view for view in views if view["attributed_only"]),
-        "organisations": _codes(view for view in own if not is_country(view["actor"]["code"])),
+        "attributed": _codes(one for one in all_of_it if one.state["attributed_only"]),
+        "organisations": _codes(one for one in own if not is_country(one.code)),
     }
 
 
-def _codes(views: Iterable[Json]) -> list[str]:
-    return sorted({view["actor"]["code"] for view in views})
+def _codes(found: Iterable[_Standing]) -> list[str]:
+    return sorted({one.code for one in found})
 
 
-def _totals(rung: str, views: Sequence[Json]) -> list[Json]:
+def _totals(rung: str, states: Sequence[Json]) -> list[Json]:
     """One row for each unit and currency that anyone named, or one that says how many named no number."""
-    if not views:
+    if not states:
         return []
     units: dict[tuple[str, str], list[tuple[Any, Any]]] = defaultdict(list)
-    for view in views:
-        quantity, money = view["quantity"], view["money"]
+    for state in states:
+        quantity, money = state["quantity"], state["money"]
         if quantity and quantity["unit"] and (quantity["min"], quantity["max"]) != (None, None):
             units["unit", quantity["unit"]].append((quantity["min"], quantity["max"]))
         if money:
             units["currency", money["currency"]].append((money["min_amount"], money["max_amount"]))
     if not units:
         units["unit", ""] = []
-    return [_total(rung, what, measure or None, ends, len(views)) for (what, measure), ends in sorted(units.items())]
+    return [_total(rung, what, measure or None, ends, len(states)) for (what, measure), ends in sorted(units.items())]
 
 
 def _total(rung: str, what: str, measure: str | None, ends: Sequence[tuple[Any, Any]], count: int) -> Json:

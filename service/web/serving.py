@@ -1,11 +1,10 @@
 """The services behind the doors, made once by `service.main`, and what a caller may do."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Request
 
 from service.access import Access, Caller, Role
 from service.database import Pool
@@ -34,9 +33,6 @@ def services(request: Request) -> Services:
     return found
 
 
-Served = Annotated[Services, Depends(services)]
-
-
 def utc_now() -> datetime:
     """The service's clock."""
     return datetime.now(UTC)
@@ -61,18 +57,14 @@ async def _find_caller(request: Request, served: Services) -> Caller | None:
     return caller
 
 
-def allowed(needed: Role) -> Callable[[Request], Awaitable[Caller]]:
-    """A dependency that lets in only callers whose role allows what is needed."""
-
-    async def check(request: Request) -> Caller:
-        caller = await _find_caller(request, services(request))
-        if caller is None:
-            raise Unauthenticated("This needs a token: send Authorization: Bearer and your token.")
-        if not caller.role.allows(needed):
-            raise Forbidden(f"This needs the role {needed}; your token has the role {caller.role}.")
-        return caller
-
-    return check
+async def authorise(request: Request, needed: Role) -> Caller:
+    """The caller, whose role has to allow what is needed; raises `Unauthenticated` or `Forbidden`."""
+    caller = await _find_caller(request, services(request))
+    if caller is None:
+        raise Unauthenticated("This needs a token: send Authorization: Bearer and your token.")
+    if not caller.role.allows(needed):
+        raise Forbidden(f"This needs the role {needed}; your token has the role {caller.role}.")
+    return caller
 
 
 async def may_read(request: Request) -> None:
@@ -83,9 +75,6 @@ async def may_read(request: Request) -> None:
     caller = await _find_caller(request, served)
     if caller is None and not served.settings.reading_is_open:
         raise Unauthenticated("Reading needs a token here: send Authorization: Bearer and your token.")
-
-
-Editor = Annotated[Caller, Depends(allowed(Role.EDITOR))]
 
 
 async def takes_no_parameters(request: Request) -> None:
