@@ -16,10 +16,11 @@ from datetime import datetime
 from typing import NamedTuple, Self
 
 import psycopg
+from psycopg_pool import PoolTimeout
 
 from service.database import Connection, Pool
 from service.domain.decide import Known, Revision, check_revision, decide
-from service.domain.errors import Invalid, RegistryError, Running, Unavailable
+from service.domain.errors import Invalid, Refused, RegistryError, Unavailable
 from service.domain.record import Effective, RecordDisputeSettled, RecordEvent
 from service.domain.subject import SubjectKey
 from service.log import append
@@ -92,6 +93,15 @@ class _Accepted:
     steps: list[_Step]
 
 
+class _Begun(NamedTuple):
+    """What a transaction knows once it holds the gate."""
+
+    head: Head
+    stored: dict[tuple[str, str], tuple[bytes, bytes]]  # (client, key) → (digest, answer) of earlier requests
+    coalitions: list[str]
+    ceasefires: frozenset[SubjectKey]  # those in force
+
+
 class Recorder:
     """Records what the doors submit, in batches, through one task."""
 
@@ -141,63 +151,98 @@ class Recorder:
         """One transaction for the batch; where a part of it cannot be written, each request by itself."""
         try:
             await _commit(self._pool, batch)
-        except (psycopg.OperationalError, Unavailable):
+        except Unavailable as error:
+            _refuse_all(batch, error)
+        except psycopg.OperationalError:
             _LOGGER.warning("the database went away during a write", exc_info=True)
-            for submission in batch:
-                _refuse(submission, _UNCERTAIN)
+            _refuse_all(batch, _UNCERTAIN)
         except Exception as error:
             if len(batch) == 1:
                 _LOGGER.exception("a write failed")
-                _refuse(batch[0], error)
+                _refuse_all(batch, error)
                 return
             for submission in batch:
-                if not submission.answer.done():
-                    await self._record([submission])
+                await self._record([submission])
 
 
+_NOTHING_RECORDED = Unavailable("The database does not answer; nothing was recorded. Try again in a moment.")
 _UNCERTAIN = Unavailable(
     "The database went away, so it is not known whether this was recorded. "
     "Send it again with the same Idempotency-Key: it is then recorded once."
 )
 
 
-def _refuse(submission: Submission, error: Exception) -> None:
-    if not submission.answer.done():
-        submission.answer.set_exception(error)
+def _refuse_all(batch: Sequence[Submission], error: Exception) -> None:
+    for submission in batch:
+        if not submission.answer.done():
+            submission.answer.set_exception(error)
+
+
+Outcome = Answer | RegistryError
+"""What a request is answered once its transaction has ended: its answer, or what refused it."""
 
 
 async def _commit(pool: Pool, batch: Sequence[Submission]) -> None:
-    async with pool.connection() as connection:
+    """Records the batch; a connection that died while it was idle is replaced once, before anything is written."""
+    for last_try in (False, True):
         try:
-            answers = await _write(connection, batch)
-        except BaseException:
-            if not connection.closed:
-                await connection.execute("ROLLBACK")
-            raise
-    for submission, answer in answers:
-        if not submission.answer.done():
-            submission.answer.set_result(answer)
+            async with pool.connection() as connection:
+                try:
+                    begun = await _open(connection, batch)
+                except psycopg.OperationalError as error:
+                    if last_try:
+                        raise _NOTHING_RECORDED from error
+                    continue
+                outcomes = await _rolled_back_unless_done(connection, batch, begun)
+        except PoolTimeout as error:
+            raise _NOTHING_RECORDED from error
+        for submission, outcome in outcomes:
+            if submission.answer.done():  # its client is gone, and the loop with it
+                continue
+            if isinstance(outcome, Answer):
+                submission.answer.set_result(outcome)
+            else:
+                submission.answer.set_exception(outcome)
+        return
 
 
-async def _write(connection: Connection, batch: Sequence[Submission]) -> list[tuple[Submission, Answer]]:
-    """The transaction. Refused and replayed requests are answered at once; the others when it has committed."""
-    head, stored, coalitions, ceasefires = await _open(connection, batch)
-    fresh, answers = _without_retries(batch, stored)
+async def _rolled_back_unless_done(
+    connection: Connection, batch: Sequence[Submission], begun: _Begun
+) -> list[tuple[Submission, Outcome]]:
+    try:
+        return await _write(connection, batch, begun)
+    except BaseException:
+        if not connection.closed:
+            await connection.execute("ROLLBACK")
+        raise
+
+
+async def _write(
+    connection: Connection, batch: Sequence[Submission], begun: _Begun
+) -> list[tuple[Submission, Outcome]]:
+    """The transaction; what each request is answered when it has ended."""
+    fresh, outcomes = _without_retries(batch, begun.stored)
     named = sorted({name for one in fresh for entry in one.entries for name in _named(entry)})
-    known = await load_known(connection, named, coalitions)
-    tail = Tail.after(head)
-    accepted = [taken for one in fresh if (taken := _decide(one, known, tail)) is not None]
+    known = await load_known(connection, named, begun.coalitions)
+    tail = Tail.after(begun.head)
+    accepted: list[_Accepted] = []
+    for one in fresh:
+        decided = _decide(one, known, tail)
+        if isinstance(decided, _Accepted):
+            accepted.append(decided)
+        else:
+            outcomes.append((one, decided))
     if not accepted:
         await connection.execute("ROLLBACK")
-        return answers
+        return outcomes
     planes, versions = Planes(), Versions()
     await planes.load(connection, _all_touches(accepted))
     keys: list[tuple[Retry, int, bytes]] = []
-    for one in accepted:
-        answer = one.submission.render(_revise(one, planes, versions, ceasefires))
-        answers.append((one.submission, Answer(answer)))
-        if one.submission.retry is not None:
-            keys.append((one.submission.retry, one.steps[0][0].position, answer))
+    for done in accepted:
+        answer = done.submission.render(_revise(done, planes, versions, begun.ceasefires))
+        outcomes.append((done.submission, Answer(answer)))
+        if done.submission.retry is not None:
+            keys.append((done.submission.retry, done.steps[0].appended.position, answer))
     async with connection.pipeline():
         await append.write(connection, tail)
         await versions.write(connection)
@@ -205,12 +250,10 @@ async def _write(connection: Connection, batch: Sequence[Submission]) -> list[tu
         if keys:
             await connection.execute(_KEEP_ANSWERS, _answer_columns(keys))
         await connection.execute("COMMIT")
-    return answers
+    return outcomes
 
 
-async def _open(
-    connection: Connection, batch: Sequence[Submission]
-) -> tuple[Head, dict[tuple[str, str], tuple[bytes, bytes]], list[str], frozenset[SubjectKey]]:
+async def _open(connection: Connection, batch: Sequence[Submission]) -> _Begun:
     """Begins, takes the gate, locks the head: one round trip, each statement with a snapshot of its own."""
     retries = [one.retry for one in batch if one.retry is not None]
     slugs = sorted({entry.event.coalition for one in batch for entry in one.entries})
@@ -218,43 +261,44 @@ async def _open(
         await connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
         await connection.execute(append.TAKE_GATE)
         head = await connection.cursor(binary=True).execute(append.LOCK_HEAD)
-        keys = ([retry.client for retry in retries], [retry.key for retry in retries])
-        kept = await connection.cursor(binary=True).execute(_FIND_ANSWERS, keys)
         found = await connection.cursor(binary=True).execute(FIND_COALITIONS, (slugs,))
         truces = await connection.cursor(binary=True).execute(FIND_CEASEFIRES, (slugs,))
+        kept = connection.cursor(binary=True)
+        if retries:
+            await kept.execute(_FIND_ANSWERS, ([one.client for one in retries], [one.key for one in retries]))
         row = await head.fetchone()
         if row is None:
             raise Unavailable("The log has no head row: run `./run migrate`.")
-        stored = {
-            (client, key): (bytes(digest), bytes(answer)) for client, key, digest, answer in await kept.fetchall()
-        }
-        coalitions = [slug for (slug,) in await found.fetchall()]
-        ceasefires = frozenset(SubjectKey(*key) for key in await truces.fetchall())
-    return Head.of(row), stored, coalitions, ceasefires
+        answers = await kept.fetchall() if retries else []
+        return _Begun(
+            head=Head.of(row),
+            stored={(client, key): (bytes(digest), bytes(answer)) for client, key, digest, answer in answers},
+            coalitions=[slug for (slug,) in await found.fetchall()],
+            ceasefires=frozenset(SubjectKey(*key) for key in await truces.fetchall()),
+        )
 
 
 def _without_retries(
     batch: Sequence[Submission], stored: dict[tuple[str, str], tuple[bytes, bytes]]
-) -> tuple[list[Submission], list[tuple[Submission, Answer]]]:
-    """The requests that are new, and the answers of those that were recorded before."""
+) -> tuple[list[Submission], list[tuple[Submission, Outcome]]]:
+    """The requests that are new, and what the others are answered."""
     fresh: list[Submission] = []
-    answers: list[tuple[Submission, Answer]] = []
+    outcomes: list[tuple[Submission, Outcome]] = []
     taken: set[tuple[str, str]] = set()
     for one in batch:
-        if one.retry is None:
+        key = None if one.retry is None else (one.retry.client, one.retry.key)
+        if one.retry is None or key is None:
             fresh.append(one)
-            continue
-        key = (one.retry.client, one.retry.key)
-        if key in taken:
-            _refuse(one, Running("A request with this Idempotency-Key is still running; try again in a moment."))
+        elif key in taken:
+            outcomes.append((one, Refused("A request with this Idempotency-Key is still running; try again shortly.")))
         elif key not in stored:
             taken.add(key)
             fresh.append(one)
         elif stored[key][0] != one.retry.digest:
-            _refuse(one, Invalid("This Idempotency-Key was used for another request; take a new key."))
+            outcomes.append((one, Invalid("This Idempotency-Key was used for another request; take a new key.")))
         else:
-            answers.append((one, Answer(stored[key][1], replayed=True)))
-    return fresh, answers
+            outcomes.append((one, Answer(stored[key][1], replayed=True)))
+    return fresh, outcomes
 
 
 def _named(entry: Entry) -> tuple[str, ...]:
@@ -264,8 +308,8 @@ def _named(entry: Entry) -> tuple[str, ...]:
     return event.named if isinstance(event, RecordEvent) else ()
 
 
-def _decide(submission: Submission, known: Known, tail: Tail) -> _Accepted | None:
-    """Lets the domain decide on each event of a request; None when it refused one, and then nothing is kept."""
+def _decide(submission: Submission, known: Known, tail: Tail) -> _Accepted | RegistryError:
+    """Lets the domain decide on each event of a request; where it refuses one, nothing of the request is kept."""
     mark, draft = tail.mark(), known.copy() if len(submission.entries) > 1 else known
     steps: list[_Step] = []
     try:
@@ -283,8 +327,7 @@ def _decide(submission: Submission, known: Known, tail: Tail) -> _Accepted | Non
             steps.append(_Step(tail.push(entry, recorded_by=submission.recorded_by, about=about), revisions))
     except RegistryError as error:
         tail.reset(mark)
-        _refuse(submission, error)
-        return None
+        return error
     if draft is not known:
         known.take(draft)
     return _Accepted(submission, steps)

@@ -1,7 +1,7 @@
 """What was ever written can be read for ever: one event of each kind and version, as it stood in a log.
 
-The bytes and the hashes in the folder were made without this code, from the formats alone (RFC 8785, RFC 9162, SHA-256).
-They are never changed. A new version of a kind gets a file of its own beside the old one.
+The bytes and the hashes in the folder were made without this code, from the formats alone (RFC 8785, RFC 9162,
+SHA-256). They are never changed. A new version of a kind gets a file of its own beside the old one.
 """
 
 import json

@@ -6,7 +6,7 @@ import time, pytest
 def test_x(database):
     T=[0,0,0,0]
     with bench(database) as b:
-        @settings(max_examples=int(__import__("os").environ.get("N","40")),database=None,deadline=None,suppress_health_check=list(HealthCheck),report_multiple_bugs=False)
+        @settings(max_examples=int(__import__("os").environ.get("N","40")),database=None,deadline=None,suppress_health_check=list(HealthCheck),report_multiple_bugs=False,phases=[__import__('hypothesis').Phase.generate])
         @given(histories())
         def f(h):
             t=time.time()

@@ -111,14 +111,13 @@ CREATE TABLE statement (
     CONSTRAINT pk_statement PRIMARY KEY (position, known_from),
     CONSTRAINT ck_statement_known_in_order CHECK (known_from < known_to)
 );
-CREATE UNIQUE INDEX uq_statement_current ON statement (event_id) WHERE known_to = 9223372036854775807;
 CREATE INDEX ix_statement_coalition_latest_position ON statement (coalition, latest, position);
 COMMENT ON TABLE statement IS 'What a recorded statement is taken to say, as known between two positions.';
 COMMENT ON COLUMN statement.content IS 'null: as recorded';
 COMMENT ON COLUMN statement.notes IS 'disputes, duplicates, corrections: what the record says of it';
 
 CREATE TABLE subject_statement (
-    subject_id bigint NOT NULL CONSTRAINT fk_subject_statement_subject_id REFERENCES subject (id),
+    subject_id bigint NOT NULL,
     position bigint NOT NULL,
     latest timestamptz NOT NULL,
     current boolean NOT NULL,
@@ -126,13 +125,12 @@ CREATE TABLE subject_statement (
     CONSTRAINT pk_subject_statement PRIMARY KEY (subject_id, position)
 );
 CREATE INDEX ix_subject_statement_subject_id_latest ON subject_statement (subject_id, latest) WHERE current;
-CREATE INDEX ix_subject_statement_position ON subject_statement (position);
 COMMENT ON TABLE subject_statement IS 'Which statements a subject''s fold takes in.';
 COMMENT ON COLUMN subject_statement.current IS 'false: a correction has moved it to another subject';
 COMMENT ON COLUMN subject_statement.known_from IS 'position from which it was about this subject';
 
 CREATE TABLE segment (
-    subject_id bigint NOT NULL CONSTRAINT fk_segment_subject_id REFERENCES subject (id),
+    subject_id bigint NOT NULL,
     valid_from timestamptz NOT NULL,
     valid_to timestamptz NOT NULL,
     known_from bigint NOT NULL,

@@ -85,21 +85,22 @@ _HIDDEN = frozenset(KINDS) | {"function-after", "function-before", "function-wra
 def invalid(error: ValidationError, *, pointer: str = "") -> Invalid:
     """Pydantic's findings as faults, without what was sent."""
     faults = tuple(
-        _unknown_kind(pointer)
+        _unknown_kind(pointer + _path(found["loc"]))
         if found["type"].startswith("union_tag")
-        else Fault(
-            pointer + "".join(f"/{_escape(str(part))}" for part in found["loc"] if not _hidden(part)),
-            found["type"],
-            _sentence(found["msg"]),
-        )
+        else Fault(pointer + _path(found["loc"]), found["type"], sentence(found["msg"]))
         for found in error.errors(include_url=False, include_input=False, include_context=False)[:50]
     )
     return Invalid("The request is not valid; see `errors` for where and why.", *faults)
 
 
 def _unknown_kind(pointer: str) -> Fault:
-    known = ", ".join(kind for kind in KINDS if not kind.startswith("record."))
+    known = ", ".join(name for name, kind in KINDS.items() if kind in STATEMENTS)
     return Fault(f"{pointer}/kind", "unknown_kind", f"Name a kind of statement: {known}.")
+
+
+def _path(loc: tuple[str | int, ...]) -> str:
+    """Pydantic's path as a JSON Pointer."""
+    return "".join(f"/{_escape(str(part))}" for part in loc if not _hidden(part))
 
 
 def _hidden(part: str | int) -> bool:
@@ -111,6 +112,9 @@ def _escape(part: str) -> str:
     return part.replace("~", "~0").replace("/", "~1")
 
 
-def _sentence(message: str) -> str:
+def sentence(message: str) -> str:
+    """A finding as a full sentence."""
     text = message.removeprefix("Value error, ")
+    if text == "Field required":
+        return "This field is required here."
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?")) else ".")

@@ -195,7 +195,7 @@ def _label(before: MeetingState, after: MeetingState) -> str:
         return _LABELS.get(after.said, "announced")
     if before.date != after.date:
         return "rescheduled"
-    ignored = {"change", "statement_count", "last_stated"}
+    ignored = {"change", "statement_count", "last_stated", "status"}  # what time has made of it is not news
     same = all(
         getattr(before, name) == getattr(after, name) for name in MeetingState.model_fields if name not in ignored
     )

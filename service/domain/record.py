@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from service.domain.dates import BEGINNING, Bounds
-from service.domain.errors import Invalid, Refused
+from service.domain.errors import Fault, Invalid, Refused
 from service.domain.quantities import LARGEST
 from service.domain.statement import Event, Source, Statement, Text, Value, check_printable, tie_digest
 from service.domain.subject import Item, SubjectKey
@@ -280,7 +280,8 @@ def corrected_content(before: Effective, event: RecordCorrected) -> dict[str, An
     """
     fixed = [name for name in FIXED if name in event.changes]
     if fixed:
-        raise Invalid(f"A correction cannot change `{fixed[0]}`: retract the event and record it anew.")
+        detail = f"A correction cannot change `{fixed[0]}`: retract the event and record it anew."
+        raise Invalid(detail, Fault(f"/changes/{fixed[0]}", "fixed", detail))
     content: dict[str, Any] = merge_patch(before.content, event.changes)
     if event.sources:
         added = [source.model_dump(mode="json", exclude_unset=True, exclude_none=True) for source in event.sources]

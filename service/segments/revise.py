@@ -88,7 +88,9 @@ class Planes:
         async with connection.pipeline():
             segments = await connection.cursor(binary=True).execute(_LOAD_SEGMENTS, (list(by_id), since))
             statements = await connection.cursor(binary=True).execute(_LOAD_STATEMENTS, (list(by_id), since))
-            created = await connection.cursor(binary=True).execute(_CREATE_SUBJECTS, _columns(missing))
+            created = connection.cursor(binary=True)
+            if missing:
+                await created.execute(_CREATE_SUBJECTS, _columns(missing))
             earlier = await connection.cursor(binary=True).execute(_LOAD_EARLIER, (list(by_id), since))
             for number, valid_from, valid_to, known_from, state, causes, possible, rivals in await segments.fetchall():
                 segment = Segment(valid_from, valid_to, state, causes, possible, rivals)
@@ -96,7 +98,7 @@ class Planes:
             for number, *row in await statements.fetchall():
                 one = parse_row(row)
                 self._planes[by_id[number]].statements[one.position] = one
-            for number, *key in await created.fetchall():
+            for number, *key in await created.fetchall() if missing else ():
                 self._ids[SubjectKey(*key)] = number
             for number, references in await earlier.fetchall():
                 self._planes[by_id[number]].earlier = [one for causes in orjson.loads(references) for one in causes]
@@ -243,30 +245,38 @@ INSERT INTO subject (coalition, family, slug, actor)
 SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[])
 RETURNING id, coalition, family, slug, actor
 """
+# The segment that holds just before the time touched: the fold goes on from it.
+_OPENING = f"""
+FROM unnest(%b::bigint[], %b::timestamptz[]) AS w(id, since)
+CROSS JOIN LATERAL (
+    SELECT coalesce(max(g.valid_from), '-infinity') AS at FROM segment g
+    WHERE g.subject_id = w.id AND g.known_to = {OPEN} AND g.valid_from < w.since
+) opening
+"""
 _LOAD_SEGMENTS = f"""
 SELECT g.subject_id, g.valid_from, g.valid_to, g.known_from, g.state, g.causes, g.possible, g.rivals
-FROM unnest(%b::bigint[], %b::timestamptz[]) AS w(id, since)
-JOIN segment g ON g.subject_id = w.id AND g.known_to = {OPEN} AND g.valid_to >= w.since
+{_OPENING}
+JOIN segment g ON g.subject_id = w.id AND g.known_to = {OPEN} AND g.valid_from >= opening.at
 ORDER BY g.subject_id, g.valid_from
 """
 _LOAD_EARLIER = f"""
 SELECT w.id, json_agg(r.causes ORDER BY r.valid_from)
-FROM unnest(%b::bigint[], %b::timestamptz[]) AS w(id, since)
+{_OPENING}
 CROSS JOIN LATERAL (
     SELECT g.valid_from, g.causes FROM segment g
-    WHERE g.subject_id = w.id AND g.known_to = {OPEN} AND g.valid_to < w.since AND length(g.causes::text) > 2
+    WHERE g.subject_id = w.id AND g.known_to = {OPEN} AND g.valid_from < opening.at AND length(g.causes::text) > 2
     ORDER BY g.valid_from DESC LIMIT {MOST_REFERENCES}
 ) r
 GROUP BY w.id
 """
 _LOAD_STATEMENTS = f"""
 SELECT w.id, s.position, s.event_id, s.kind, e.version, s.retracted, s.content, s.notes, e.body
-FROM unnest(%b::bigint[], %b::timestamptz[]) AS w(id, since)
+{_OPENING}
 CROSS JOIN LATERAL (
-    SELECT coalesce(max(g.valid_from), '-infinity') AS opening FROM segment g
-    WHERE g.subject_id = w.id AND g.known_to = {OPEN} AND g.valid_from < w.since
-) o
-JOIN subject_statement m ON m.subject_id = w.id AND m.current AND m.latest > o.opening
+    SELECT m.position FROM subject_statement m
+    WHERE m.subject_id = w.id AND m.current AND m.latest > opening.at
+    OFFSET 0  -- keeps the planner from reading every membership first
+) m
 JOIN statement s ON s.position = m.position AND s.known_to = {OPEN}
 JOIN event e ON e.position = m.position
 """

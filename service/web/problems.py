@@ -20,8 +20,9 @@ from starlette.responses import Response
 from service.domain import errors
 from service.domain.answers import Json
 from service.domain.errors import Fault, Invalid, RegistryError
+from service.domain.kinds import sentence
 from service.web.bodies import NotJson, PreconditionRequired, TooLarge
-from service.web.serving import Forbidden, Unauthenticated
+from service.web.serving import Forbidden, Unauthenticated, services
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -74,7 +75,9 @@ async def _refused(_: Request, error: Exception) -> Response:
     return problem(status, error.detail, error.faults, headers=headers)
 
 
-async def _unreachable(_: Request, __: Exception) -> Response:
+async def _unreachable(request: Request, _: Exception) -> Response:
+    """Says so, and lets the pool replace the connections that died with the server."""
+    await services(request).pool.check()
     return problem(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "The database does not answer; try again in a moment.",
@@ -94,8 +97,7 @@ async def _not_valid(_: Request, error: Exception) -> Response:
 def _parameter_sentence(found: dict[str, Any]) -> str:
     if found["type"] == "extra_forbidden":
         return "This parameter is unknown here."
-    message: str = found["msg"]
-    return f"{message.removeprefix('Value error, ')}."
+    return sentence(found["msg"])
 
 
 async def _http(_: Request, error: Exception) -> Response:
