@@ -174,7 +174,7 @@ def test_a_statement_is_refused_for(world: World, change: Change, pointer: str) 
     check_problem(world.client.post("/v1/statements", json=said), 422, pointer)
     batch = check_problem(world.client.post("/v1/statements/batch", json=[statement(), said]), 422)
     assert world.head == head
-    if pointer and pointer not in ("/coalition",):
+    if pointer and pointer != "/coalition":
         assert next(one["pointer"] for one in batch["errors"]).startswith("/1")
 
 
@@ -576,7 +576,7 @@ def test_an_idempotency_key_is_used_for_one_request_only(world: World) -> None:
     assert world.head == head
 
 
-@pytest.mark.parametrize(("key", "status"), [("", 422), ('""', 422), ("  ", 422), ("zqCanaryqz" * 30, 400)])
+@pytest.mark.parametrize(("key", "status"), [("", 422), ('""', 422), ("  ", 422), ("zqCanaryqz" * 30, 422)])
 def test_an_idempotency_key_is_a_word(world: World, key: str, status: int) -> None:
     head = world.head
     check_problem(world.client.post("/v1/statements", json=statement(), headers={"Idempotency-Key": key}), status)

@@ -91,7 +91,7 @@ CREATE TABLE subject (
     actor text NOT NULL,
     CONSTRAINT uq_subject_coalition_family_slug_actor UNIQUE (coalition, family, slug, actor)
 );
-CREATE INDEX ix_subject_actor_family ON subject (actor, family);
+CREATE INDEX ix_subject_actor_coalition ON subject (actor, coalition);
 COMMENT ON TABLE subject IS 'What statements are about.';
 COMMENT ON COLUMN subject.actor IS ''''' where the family has none';
 

@@ -105,7 +105,9 @@ def parse_cursor(text: str, kinds: Sequence[type] = (str,)) -> Cursor:
     try:
         padded = text + "=" * (-len(text) % 4)
         as_of, position, last = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-        if type(position) is not int or not 0 <= position < 2**62 or [type(one) for one in last] != list(kinds):
+        if type(position) is not int or not 0 <= position < 2**62:
+            raise ValueError  # noqa: TRY301 - the same fault as any other
+        if not isinstance(last, list) or [type(one) for one in last] != list(kinds):
             raise ValueError  # noqa: TRY301 - the same fault as any other
         return Cursor(Point(parse_instant(as_of), position), last)
     except (ValueError, TypeError, binascii.Error):

@@ -45,7 +45,8 @@ async def get_country_commitments(request: Request, code: str, asked: Annotated[
         query = f"?{request.url.query}" if request.url.query else ""
         return RedirectResponse(address + query, status_code=308)
     values = {"actor": country, "coalition": asked.coalition}
-    found = await find_states(served, asked, Scope.COUNTRY_AND_CEASEFIRES, values)
+    scope = Scope.COUNTRY if asked.coalition is None else Scope.COUNTRY_IN_COALITION
+    found = await find_states(served, asked, scope, values)
     own = [row for row in found.rows if row.key.actor == country]
     shapes = [
         (row.key.family, one) for row, one in zip((r for r in found.rows if r.state), found.shapes(), strict=True)

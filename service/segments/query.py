@@ -48,21 +48,26 @@ class StateRow(NamedTuple):
     references: list[dict[str, Any]]
 
 
-class Scope(StrEnum):
-    """Which subjects an answer is about; the values are conditions over `subject s`."""
+_CEASEFIRES_OF = """
+UNION SELECT c.* FROM subject c WHERE c.family = 'ceasefire' AND c.coalition IN (SELECT coalition FROM asked)"""
 
-    COUNTRY = "s.actor = %(actor)s"
-    COALITION = "s.coalition = %(coalition)s"
-    FAMILIES = "s.coalition = %(coalition)s AND s.family = ANY(%(families)s::text[])"
-    SUBJECT = "s.coalition = %(coalition)s AND s.family = %(family)s AND s.slug = %(slug)s"
-    SUBJECT_AND_CEASEFIRES = """s.coalition = %(coalition)s
-        AND (s.family = 'ceasefire' OR s.family = %(family)s AND s.slug = %(slug)s)"""
-    ONE = f"{SUBJECT} AND s.actor = %(actor)s"
-    EVERY_CEASEFIRE = "s.family = 'ceasefire'"
-    REGISTRATIONS = "s.family = 'coalition' AND s.slug = 'registration'"
-    COUNTRY_AND_CEASEFIRES = """(s.actor = %(actor)s OR (s.family = 'ceasefire' AND s.coalition IN
-        (SELECT c.coalition FROM subject c WHERE c.actor = %(actor)s)))
-        AND (%(coalition)s::text IS NULL OR s.coalition = %(coalition)s)"""
+
+class Scope(StrEnum):
+    """Which subjects an answer is about: the values select them, each by one index.
+
+    A commitment may depend on the ceasefires of its coalition, so that scopes with commitments take those in too.
+    """
+
+    COUNTRY = "WITH asked AS (SELECT * FROM subject WHERE actor = %(actor)s) SELECT * FROM asked" + _CEASEFIRES_OF
+    COUNTRY_IN_COALITION = (
+        "WITH asked AS (SELECT * FROM subject WHERE actor = %(actor)s AND coalition = %(coalition)s) "
+        "SELECT * FROM asked" + _CEASEFIRES_OF
+    )
+    COALITION = "SELECT * FROM subject WHERE coalition = %(coalition)s"
+    FAMILIES = "SELECT * FROM subject WHERE coalition = %(coalition)s AND family = ANY(%(families)s::text[])"
+    SUBJECT = "SELECT * FROM subject WHERE coalition = %(coalition)s AND family = %(family)s AND slug = %(slug)s"
+    SUBJECT_AND_CEASEFIRES = f"WITH asked AS ({SUBJECT}) SELECT * FROM asked" + _CEASEFIRES_OF
+    REGISTRATIONS = "SELECT * FROM subject WHERE family = 'coalition' AND slug = 'registration'"
 
 
 _HEAD_NOW = "SELECT size, recorded_at, root FROM log_head WHERE id = 1"
@@ -81,12 +86,12 @@ WITH head(position, recorded_at, root) AS MATERIALIZED ({head})
 SELECT h.position, h.recorded_at, h.root, s.coalition, s.family, s.slug, s.actor, g.state, g.possible, g.rivals,
        {references}
 FROM head h LEFT JOIN (
-    subject s CROSS JOIN LATERAL (
+    ({scope}) s CROSS JOIN LATERAL (
         SELECT g.state, g.possible, g.rivals FROM segment g
         WHERE g.subject_id = s.id AND {known} AND g.valid_from <= %(as_of)s AND g.valid_to > %(as_of)s
         ORDER BY g.valid_from DESC LIMIT 1
     ) g
-) ON {scope}
+) ON true
 """
 
 
@@ -168,7 +173,7 @@ WHERE s.family = 'ceasefire' AND s.coalition = ANY(%b::text[]) AND g.state->>'st
 async def is_registered(connection: Connection, coalition: str) -> bool:
     """Whether a coalition was ever registered under the slug."""
     values = {"coalition": coalition, "family": "coalition", "slug": "registration"}
-    return bool(await fetch(connection, f"SELECT 1 FROM subject s WHERE {Scope.SUBJECT}", values))
+    return bool(await fetch(connection, Scope.SUBJECT, values))
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ subject = Table(
     Column("slug", Text, nullable=False),
     Column("actor", Text, nullable=False, comment="'' where the family has none"),
     UniqueConstraint("coalition", "family", "slug", "actor"),
-    Index(None, "actor", "family"),
+    Index(None, "actor", "coalition"),
     comment="What statements are about.",
 )
 

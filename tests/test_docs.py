@@ -1,0 +1,253 @@
+"""What the pages say is true: commands are run, names are compared with the code, links are followed."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from typer.main import get_command
+
+from service.cli import app as command_line
+from service.domain.kinds import KINDS
+from service.domain.statement import Statement
+from service.main import create_app
+from service.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+API = (ROOT / "docs" / "api.md").read_text("utf-8")
+GLOSSARY = (ROOT / "docs" / "glossary.md").read_text("utf-8")
+DECISIONS = ROOT / "docs" / "decisions"
+
+_FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_ROW = re.compile(r"^\| (.+?) \| (.*) \|$", re.MULTILINE)
+_LINK = re.compile(r"\]\((?!https?://|#)([^)#\s]+)")
+_CODE = re.compile(r"`([^`]+)`")
+SCRIPT_COMMANDS = {"test", "check", "bench", "setup", "lock"}  # those of ./run itself
+UNDOCUMENTED_IN_OPENAPI = {"GET /healthz", "GET /readyz", "GET /openapi.json"}
+
+
+# The README's commands
+
+
+class Registry(NamedTuple):
+    """A registry that was started as ./run does it."""
+
+    address: str
+    token: str
+
+
+class Shown(NamedTuple):
+    """A block of commands, and the block of output that follows it."""
+
+    commands: str
+    output: str
+
+
+def _shown(page: str) -> tuple[str, list[Shown]]:
+    """The block that prepares the others, and the blocks that ask something, in order."""
+    fences = _FENCE.findall(page)
+    prepares = next(content for kind, content in fences if kind == "sh" and "show() {" in content)
+    asking = [
+        Shown(content, answer)
+        for (kind, content), (next_kind, answer) in zip(fences, fences[1:], strict=False)
+        if kind == "sh" and "curl -s" in content and next_kind == "text"
+    ]
+    return prepares, asking
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Registry]:
+    """A registry over an empty state folder, with the seeds, on a free port."""
+    folder = Path(tempfile.mkdtemp(prefix="registry-docs-"))
+    folder.chmod(0o755)  # where root runs the tests, PostgreSQL's user has to come in
+    environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
+    environment |= {"STATE_DIR": str(folder / "state"), "PORT": "0", "HOST": "127.0.0.1"}
+    command = [sys.executable, "-m", "service.cli", "serve"]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            said = dict(line.split(maxsplit=1) for line in (process.stdout.readline(), process.stdout.readline()))
+            yield Registry(said["address:"].strip(), said["token:"].strip())
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(60)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_every_command_of_the_readme_answers_what_it_shows(running: Registry) -> None:
+    for program in ("curl", "python3"):
+        assert shutil.which(program), f"{program} is missing: on Debian, apt install {program}"
+    environment = os.environ | {"REGISTRY": running.address, "TOKEN": running.token}
+    prepares, asking = _shown(README)
+    for commands, output in asking:
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", prepares + commands],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert done.stdout == output, f"{commands}\n{done.stderr}"
+
+
+def test_every_question_of_the_readme_shows_its_answer() -> None:
+    _, asking = _shown(README)
+    assert len(asking) == sum(kind == "sh" and "curl -s" in content for kind, content in _FENCE.findall(README))
+    assert all(output.strip() for _, output in asking)
+
+
+# Names that the code has
+
+
+def _columns(page: str) -> dict[str, str]:
+    """What stands beside each name in the first column of any table; a cell may have several names."""
+    return {name: rest for cell, rest in _ROW.findall(page) for name in _CODE.findall(cell)}
+
+
+def test_every_setting_is_in_the_readme_with_its_default_and_no_other() -> None:
+    section = README.partition("## Settings")[2].partition("\n## ")[0]
+    shown = _columns(section)
+    assert set(shown) == {name.upper() for name in Settings.model_fields}
+    for name, field in Settings.model_fields.items():
+        default = str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
+        assert (f"`{default}`" if default else "empty") in shown[name.upper()].split(" | ")[0], name
+
+
+def _commands() -> set[str]:
+    """Every command of the service, those of a group with the group's name before them."""
+    found = set()
+    for name, command in get_command(command_line).commands.items():  # type: ignore[attr-defined]  # a group
+        found |= {f"{name} {below}" for below in command.commands} if hasattr(command, "commands") else {name}
+    return found
+
+
+def test_every_command_is_in_the_readme() -> None:
+    shown = " ".join(_columns(README.partition("## Commands")[2].partition("\n## ")[0]))
+    for command in _commands() | SCRIPT_COMMANDS:
+        assert re.search(rf"\./run {command}\b", shown), command
+
+
+def test_every_option_of_a_command_is_in_the_readme() -> None:
+    section = README.partition("## Commands")[2].partition("\n## ")[0]
+    for name, command in get_command(command_line).commands.items():  # type: ignore[attr-defined]  # a group
+        for one in (command, *getattr(command, "commands", {}).values()):
+            options = {option for parameter in one.params for option in (*parameter.opts, *parameter.secondary_opts)}
+            for option in options - {"--help", "--seeds"}:
+                assert not option.startswith("-") or f"`{option}`" in section, f"{name} {option}"
+
+
+def test_no_page_names_a_command_that_is_not_there() -> None:
+    known = {command.split()[0] for command in _commands()} | SCRIPT_COMMANDS
+    for path in _pages():
+        for command in re.findall(r"\./run ([a-z]+)", path.read_text("utf-8")):
+            assert command in known, f"{path.name}: ./run {command}"
+
+
+@lru_cache(maxsize=1)
+def _operations() -> dict[str, dict[str, Any]]:
+    paths: dict[str, dict[str, Any]] = create_app(Settings()).openapi()["paths"]
+    return {f"{method.upper()} {path}": found for path, methods in paths.items() for method, found in methods.items()}
+
+
+def test_every_address_is_in_the_page_about_the_api_and_no_other() -> None:
+    shown = set(re.findall(r"`((?:GET|POST|PUT|PATCH|DELETE) /[^`\s?]*)`", API))
+    assert shown - UNDOCUMENTED_IN_OPENAPI == set(_operations())
+
+
+def test_every_parameter_is_in_the_page_about_the_api() -> None:
+    for operation, found in _operations().items():
+        for parameter in found.get("parameters", ()):
+            name = parameter["name"]
+            shown = f"{{{name}}}" in API if parameter["in"] == "path" else f"`{name}`" in API
+            assert shown, f"{operation}: {name}"
+
+
+def test_every_kind_is_in_the_glossary_and_in_the_page_about_the_api() -> None:
+    assert {name for name in _columns(GLOSSARY) if "." in name} == set(KINDS)
+    for kind in KINDS:
+        assert f"`{kind}`" in API, kind
+
+
+@pytest.mark.parametrize("kind", [name for name, kind in KINDS.items() if issubclass(kind, Statement)])
+def test_the_page_about_the_api_has_every_field_of_a_body(kind: str) -> None:
+    body = KINDS[kind].model_fields["body"].annotation
+    assert body
+    shown = _CODE.findall(_columns(API)[kind])
+    assert set(body.model_fields) <= set(shown), set(body.model_fields) - set(shown)  # type: ignore[attr-defined]
+
+
+def test_the_page_about_the_api_has_every_field_of_a_statement() -> None:
+    shown = set(_columns(API)) | {name for row in _columns(API).values() for name in _CODE.findall(row)}
+    assert set(Statement.model_fields) <= shown
+
+
+# Links and files
+
+
+@lru_cache(maxsize=1)
+def _files() -> tuple[Path, ...]:
+    """Every file of the project, the new ones too, without what git ignores."""
+    command = ["git", "-c", f"safe.directory={ROOT}", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return tuple(path for name in listed.split("\0") if name and (path := ROOT / name).is_file())
+
+
+def _pages() -> list[Path]:
+    return [path for path in _files() if path.suffix == ".md"]
+
+
+def test_every_link_between_pages_leads_somewhere() -> None:
+    for page in _pages():
+        for target in _LINK.findall(_FENCE.sub("", page.read_text("utf-8"))):
+            assert (page.parent / target).exists(), f"{page.relative_to(ROOT)}: {target}"
+
+
+def test_every_decision_is_indexed_by_its_number_and_title() -> None:
+    index = (DECISIONS / "README.md").read_text("utf-8")
+    decisions = sorted(DECISIONS.glob("[0-9]*.md"))
+    assert [path.name[:4] for path in decisions] == [f"{number:04}" for number in range(1, len(decisions) + 1)]
+    for path in decisions:
+        number, _, title = path.read_text("utf-8").partition("\n")[0].removeprefix("# ").partition(" ")
+        assert path.name.startswith(f"{number}-")
+        assert f"| [{number}]({path.name}) | {title} |" in index, path.name
+
+
+def test_every_decision_says_what_led_to_it_and_what_follows() -> None:
+    for path in DECISIONS.glob("[0-9]*.md"):
+        headings = re.findall(r"^## (.+)$", path.read_text("utf-8"), re.MULTILINE)
+        assert headings == ["Context", "Decision", "Consequences"], path.name
+
+
+def test_every_decision_that_the_code_names_exists() -> None:
+    for path in _files():
+        if path.suffix == ".py":
+            for name in re.findall(r"docs/decisions/([0-9][\w-]+\.md)", path.read_text("utf-8")):
+                assert (DECISIONS / name).exists(), f"{path.relative_to(ROOT)}: {name}"
+
+
+def test_every_test_that_a_page_names_exists() -> None:
+    for page in _pages():
+        text = page.read_text("utf-8")
+        for name in re.findall(r"\btests/(\w+\.py)\b", text):
+            assert (ROOT / "tests" / name).exists(), f"{page.name}: {name}"
+        for file, test in re.findall(r"\btests/(\w+\.py)::(\w+)", text):
+            assert f"def {test}(" in (ROOT / "tests" / file).read_text("utf-8"), f"{page.name}: {test}"
+
+
+def test_no_file_names_a_path_of_a_machine_or_the_host_of_a_registry() -> None:
+    # Put together here, so that this file does not name them either.
+    private = ["/".join(("", "work", "")), ".".join(("pypi", "org")), ".".join(("files", "pythonhosted"))]
+    for path in _files():
+        content = path.read_bytes().decode("utf-8", errors="replace")
+        for name in private:
+            assert name not in content, f"{path.relative_to(ROOT)} names {name}"
