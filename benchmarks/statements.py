@@ -27,7 +27,7 @@ _ROUND_DAYS = 30
 _LADDER = ("considering", "announced", "declared_intent", "committed", "allocated", "ready")
 _CATEGORIES = ("ground_troops", "air", "maritime", "training", "logistics", "intelligence", "financial", "basing",
                "monitoring_verification", "weapons_ammunition")  # fmt: skip
-_STANCES = ("supportive", "conditional", "undecided", "opposed")
+_STANCES = ("supportive", "undecided", "opposed")
 _WORDS = (
     "ministers parliament force ceasefire after the agreement brigade pledged support would stay until review next "
     "autumn budget allies training mission engineers airspace patrol harbour escorts funds mandate staff of and for in"

@@ -20,7 +20,7 @@ from psycopg_pool import PoolTimeout
 
 from service.database import Connection, Pool
 from service.domain.decide import Known, Revision, check_revision, decide
-from service.domain.errors import Invalid, Refused, RegistryError, Unavailable
+from service.domain.errors import Fault, Invalid, RegistryError, Running, Unavailable
 from service.domain.record import Effective, RecordDisputeSettled, RecordEvent
 from service.domain.subject import SubjectKey
 from service.log import append
@@ -290,12 +290,13 @@ def _without_retries(
         if one.retry is None or key is None:
             fresh.append(one)
         elif key in taken:
-            outcomes.append((one, Refused("A request with this Idempotency-Key is still running; try again shortly.")))
+            outcomes.append((one, Running("A request with this Idempotency-Key is still running; try again shortly.")))
         elif key not in stored:
             taken.add(key)
             fresh.append(one)
         elif stored[key][0] != one.retry.digest:
-            outcomes.append((one, Invalid("This Idempotency-Key was used for another request; take a new key.")))
+            detail = "This Idempotency-Key was used for another request; take a new key."
+            outcomes.append((one, Invalid(detail, Fault("/header/idempotency-key", "reused", detail))))
         else:
             outcomes.append((one, Answer(stored[key][1], replayed=True)))
     return fresh, outcomes
@@ -334,7 +335,10 @@ def _decide(submission: Submission, known: Known, tail: Tail) -> _Accepted | Reg
 
 
 def _all_touches(accepted: Sequence[_Accepted]) -> Touches:
-    return touches(revision for one in accepted for step in one.steps for revision in step.revisions)
+    """Each touched subject, and from when to load it: not later than now, for the answers tell of now."""
+    now = accepted[0].steps[0].appended.recorded_at
+    touched = touches(revision for one in accepted for step in one.steps for revision in step.revisions)
+    return {key: min(since, now) for key, since in touched.items()}
 
 
 def _revise(accepted: _Accepted, planes: Planes, versions: Versions, ceasefires: frozenset[SubjectKey]) -> Recorded:

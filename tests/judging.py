@@ -7,21 +7,23 @@ from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import orjson
 import psycopg
 
 from service.database import OPEN, Pool
+from service.domain.coalition import CoalitionRegistered
 from service.domain.dates import BEGINNING, END, TICK, parse_edtf
 from service.domain.errors import RegistryError
 from service.domain.kinds import FAMILIES
 from service.domain.subject import SubjectKey
-from service.log.codec import Entry
+from service.log.codec import Entry, prepare
 from service.record import Recorded, Recorder, Submission
 from service.segments.query import Point, References, Scope, states_at
 from tests.oracle import NOTHING, Answer, Deed, Json, Logged, answer_at, known_at
-from tests.registry import recording, registration
+from tests.registry import recording
 from tests.strategies import History, bound
 
 LAST = END - TICK
@@ -112,7 +114,9 @@ class Bench:
         slug = coalition or f"coalition-{self._coalitions}"
         number = int(slug.rpartition("-")[2])
         ids = [f"{number:08x}-0000-7000-8000-{index:012x}" for index in range(len(history.contents))]
-        submitted = self._submit([(registration(slug),)])
+        registered = CoalitionRegistered(kind="coalition.registered", coalition=slug, name=slug.title())
+        first = prepare(registered, event_id=f"{number:08x}-0000-7000-9000-{0:012x}", salt=bytes(32))
+        submitted = self._submit([(first,)])
         ledger = Ledger(slug, ids, _logged(submitted), submitted)
         return self.go_on(ledger, history, history.batches() if batches is None else batches)
 
@@ -120,7 +124,9 @@ class Bench:
         """Records more of a history after what is already recorded of it."""
         submitted = list(ledger.submitted)
         for moment in batches:
-            requests = [tuple(bound(history, one, ledger.coalition, ledger.ids) for one in request) for request in moment]
+            requests = [
+                tuple(bound(history, one, ledger.coalition, ledger.ids) for one in request) for request in moment
+            ]
             submitted += self._submit(requests)
         return Ledger(ledger.coalition, ledger.ids, _logged(submitted), submitted)
 
@@ -134,7 +140,9 @@ class Bench:
     def rectangles(self, coalition: str) -> dict[SubjectKey, list[Rectangle]]:
         """All segments of a coalition, by subject, as stored."""
         found: dict[SubjectKey, list[Rectangle]] = defaultdict(list)
-        for family, slug, actor, *bounds, state, causes, possible, rivals in self._reader.execute(_SEGMENTS, (coalition,)):
+        for family, slug, actor, *bounds, state, causes, possible, rivals in self._reader.execute(
+            _SEGMENTS, (coalition,)
+        ):
             key = SubjectKey(coalition, family, slug, actor)
             read = [None if one is None else orjson.loads(one) for one in (state, causes, possible, rivals)]
             found[key].append(Rectangle(key, *bounds, *read))
@@ -221,7 +229,7 @@ def judge_shape(ledger: Ledger, rectangles: Mapping[SubjectKey, list[Rectangle]]
     for key, stored in rectangles.items():
         for position in ledger.positions:
             standing = [one for one in stored if one.at(position)]
-            for one, following in zip(standing, standing[1:], strict=False):
+            for one, following in pairwise(standing):
                 assert one.valid_to == following.valid_from, f"{key} as known at {position}: {one} then {following}"
                 assert one.says() != following.says() or following.causes, f"{key}: {one} is split for nothing"
             assert not standing or standing[-1].valid_to == END, f"{key} as known at {position} ends: {standing[-1]}"
@@ -275,14 +283,14 @@ def _subjects(ledger: Ledger, rectangles: Mapping[SubjectKey, list[Rectangle]]) 
 
 
 def instants_of(ledger: Ledger, key: SubjectKey, stored: Sequence[Rectangle] = ()) -> list[datetime]:
-    """The instants that matter to a subject: each bound, the microseconds beside it, and between each two the middle."""
+    """The instants that matter to a subject: each bound, the microseconds beside it, and the middles between them."""
     deeds = [deed for known in ledger.known.values() for deed in known.get(key, [])]
     bounds = {edge for deed in deeds for edge in deed.item.bounds}
     bounds |= {edge for one in stored for edge in (one.valid_from, one.valid_to)}
     bounds |= {moment for deed in deeds for moment in _by_itself(key, deed)}
     near = {edge + step for edge in bounds for step in (-TICK, timedelta(0), TICK) if BEGINNING < edge < LAST}
     ordered = sorted(near | ({BEGINNING, LAST} & bounds) | {LAST})
-    middles = [one + (other - one) / 2 for one, other in zip(ordered, ordered[1:], strict=False)]
+    middles = [one + (other - one) / 2 for one, other in pairwise(ordered)]
     return sorted({*ordered, *middles})
 
 
@@ -309,7 +317,9 @@ def as_told(rectangles: Mapping[SubjectKey, list[Rectangle]], *, known_now: bool
         for one in rectangles[key]:
             if known_now and one.known_to != OPEN:
                 continue
-            bounds = None if known_now else (one.known_from - base, one.known_to - (base if one.known_to != OPEN else 0))
+            bounds = (
+                None if known_now else (one.known_from - base, one.known_to - (base if one.known_to != OPEN else 0))
+            )
             shown = [_placed(named, known_now=known_now, base=base) for named in (one.causes, one.possible, one.rivals)]
             told.append((key, one.valid_from, one.valid_to, bounds, one.state, *shown))
     return told

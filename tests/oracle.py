@@ -192,8 +192,7 @@ def patch(value: Any, change: Any) -> Any:
     target = {**value} if isinstance(value, Mapping) else {}
     for name, part in change.items():
         if part is None:
-            if name in target:
-                del target[name]
+            target.pop(name, None)
         else:
             target[name] = patch(target.get(name), part)
     return target

@@ -94,6 +94,40 @@ def named_in(value: Any) -> set[int]:
     return {int(found[1])} if found else set()
 
 
+# --- what is told in so many words ------------------------------------------------------------------------------------
+
+
+def said(day: str, kind: str = "pledge.stated", **changes: Any) -> Json:
+    """A statement about British ground troops."""
+    return {
+        "kind": kind,
+        "subject": "ground-troops",
+        "occurred": {"edtf": day, "basis": "stated"},
+        "actors": ["GB"],
+        "summary": "What was said.",
+        "sources": [{"title": "A report"}],
+        **changes,
+    }
+
+
+def pledged(day: str, count: int | None = None, firmness: str = "announced", **terms: Any) -> Json:
+    """A pledge of so many soldiers."""
+    quantity: Json = {} if count is None else {"quantity": {"min": count, "max": count, "unit": "persons"}}
+    return said(day, body={"category": "ground_troops", "firmness": firmness, **quantity, **terms})
+
+
+def delivered(day: str, count: int) -> Json:
+    """The arrival of so many soldiers."""
+    return said(day, "pledge.delivered", body={"quantity": {"min": count, "max": count, "unit": "persons"}})
+
+
+def note(kind: str, target: int, **content: Any) -> Json:
+    """A note on the record of an event, by its index."""
+    if kind in ("corrected", "retracted", "reinstated"):
+        content = {"reason": "entry_error", **content}
+    return {"kind": f"record.{kind}", "target": f"#{target}", **content}
+
+
 # --- statements -------------------------------------------------------------------------------------------------------
 
 
@@ -101,7 +135,7 @@ def named_in(value: Any) -> set[int]:
 def dates(draw: Draw) -> str:
     """A date as sources give it: to the day, to the month, an interval, on or before, or to the instant."""
     first, last = sorted((draw(st.sampled_from(DAYS)), draw(st.sampled_from(DAYS))))
-    return draw(
+    found: str = draw(
         st.one_of(
             st.sampled_from(DAYS),
             st.sampled_from(INSTANTS),
@@ -111,6 +145,7 @@ def dates(draw: Draw) -> str:
             st.sampled_from(SPANS),
         )
     )
+    return found
 
 
 def _some(draw: Draw, **fields: st.SearchStrategy[Any]) -> Json:
@@ -174,9 +209,7 @@ def _warned(draw: Draw) -> Json:
 
 
 def _met(draw: Draw) -> Json:
-    participants = st.lists(
-        st.sampled_from([{"actor": "GB"}, {"actor": "FR", "role": "host"}]), min_size=1, max_size=2
-    )
+    participants = st.lists(st.sampled_from([{"actor": "GB"}, {"actor": "FR", "role": "host"}]), min_size=1, max_size=2)
     body = _some(
         draw, title=st.just("Leaders"), date=_WHENS, place=st.sampled_from(["Paris", "Kyiv"]), participants=participants
     )
@@ -224,7 +257,12 @@ _BODIES = {
     "coalition.stated": (_organised, ("organisation",)),
     "membership.stated": (_joined, ("role",)),
 }
-_OFTEN = ("pledge.stated",) * 8 + ("pledge.delivered", "ceasefire.proposed", "ceasefire.took_effect", "meeting.announced")
+_OFTEN = ("pledge.stated",) * 8 + (
+    "pledge.delivered",
+    "ceasefire.proposed",
+    "ceasefire.took_effect",
+    "meeting.announced",
+)
 _KINDS = (*_OFTEN, *_BODIES)
 _VOICES: tuple[Json | None, ...] = (
     None,
@@ -373,8 +411,8 @@ def _settle(draw: Draw, book: _Book) -> Json | None:
 
 
 _NOTES = (
-    _correct, _correct, _correct, _correct, _retract, _retract, _reinstate, _reinstate, _pair, _pair, _dispute, _dispute,
-    _settle, _settle, _source,
+    _correct, _correct, _correct, _correct, _retract, _retract, _reinstate, _reinstate, _pair, _pair, _dispute,
+    _dispute, _settle, _settle, _source,
 )  # fmt: skip
 
 

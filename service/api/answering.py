@@ -2,8 +2,8 @@
 
 import base64
 import binascii
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -15,6 +15,7 @@ from service.database import Connection
 from service.domain.answers import Json, Moment, in_force, may_be, shape
 from service.domain.dates import parse_instant, render_instant
 from service.domain.errors import Fault, Invalid, Unknown
+from service.domain.subject import SubjectKey
 from service.segments.query import Basis, Point, References, Scope, StateRow, is_registered, states_at
 from service.web.asking import Asked, answer, basis_of, find_point, moment_of
 from service.web.serving import Services
@@ -39,6 +40,10 @@ class Found:
     basis: Basis
     rows: list[StateRow]
     moment: Moment
+
+    def only(self, keep: Callable[[SubjectKey], bool]) -> "Found":
+        """Some of the subjects; what holds across subjects stays as it was found."""
+        return replace(self, rows=[row for row in self.rows if keep(row.key)])
 
     def shapes(self) -> list[Json]:
         """Each subject that has a state, in its family's shape."""
@@ -73,14 +78,14 @@ async def _found(
 ) -> Found:
     basis, rows = await states_at(connection, point, scope, values, references=references)
     if not rows and values.get("coalition") is not None:
-        await check_coalition(connection, values["coalition"])
+        await check_coalition(connection, values["coalition"], basis.known_position)
     moment = moment_of(served, point.as_of, in_force((row.key, row.state) for row in rows))
     return Found(basis, rows, moment)
 
 
-async def check_coalition(connection: Connection, slug: str) -> None:
-    """Raises `Unknown` where no coalition is registered under the slug."""
-    if not await is_registered(connection, slug):
+async def check_coalition(connection: Connection, slug: str, known_position: int) -> None:
+    """Raises `Unknown` where no coalition had been registered under the slug by a position."""
+    if not await is_registered(connection, slug, known_position):
         raise Unknown("No coalition is registered under this slug; GET /v1/coalitions lists those that are.")
 
 

@@ -81,15 +81,14 @@ async def list_commitments(request: Request, coalition: str, asked: Annotated[As
     served = services(request)
     point, _ = continued(asked)
     values = {"coalition": coalition, "families": ["pledge", "ceasefire"]}
-    found = await find_states(served, point, Scope.FAMILIES, values)
     country = _filter_actor(asked.country)
+    every = await find_states(served, point, Scope.FAMILIES, values)
+    found = every.only(lambda key: key.family == "pledge" and country in (None, key.actor))
     rungs = LADDER[asked.min_firmness.rung :] if asked.min_firmness else LADDER
     items = [
         one
-        for row, one in zip((r for r in found.rows if r.state), found.shapes(), strict=True)
-        if row.key.family == "pledge"
-        and (country is None or row.key.actor == country)
-        and (asked.category is None or one["category"] == asked.category)
+        for one in found.shapes()
+        if (asked.category is None or one["category"] == asked.category)
         and (asked.firmness is None or one["firmness"] == asked.firmness)
         and (asked.min_firmness is None or one["firmness"] in rungs)
         and (asked.status is None or one["status"] == asked.status)

@@ -1,7 +1,6 @@
 """Subjects: the states of a family, one subject with all its actors, and everything that was ever known of it."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Annotated
 
 import orjson
@@ -36,10 +35,9 @@ def _list_family(family: str) -> Callable[..., Awaitable[Response]]:
         served = services(request)
         point, _ = continued(asked)
         families = [family, "ceasefire"] if family == "pledge" else [family]
-        found = await find_states(served, point, Scope.FAMILIES, {"coalition": coalition, "families": families})
-        rows = [row for row in found.rows if row.state is not None]
-        items = [one for row, one in zip(rows, found.shapes(), strict=True) if row.key.family == family]
-        return page(request, found, asked, items)
+        every = await find_states(served, point, Scope.FAMILIES, {"coalition": coalition, "families": families})
+        found = every.only(lambda key: key.family == family)
+        return page(request, found, asked, found.shapes())
 
     return list_subjects
 
@@ -68,7 +66,7 @@ async def get_subject(
     served = services(request)
     values = {"coalition": coalition, "family": _known_family(family), "slug": slug}
     every = await find_states(served, asked, Scope.SUBJECT_AND_CEASEFIRES, values)
-    found = replace(every, rows=[row for row in every.rows if (row.key.family, row.key.slug) == (family, slug)])
+    found = every.only(lambda key: (key.family, key.slug) == (family, slug))
     return answer(
         request,
         {

@@ -60,7 +60,7 @@ async def get_timeline(request: Request, coalition: str, asked: Annotated[AskedT
         values = {**filters, "as_of": point.as_of, "known": basis.known_position}
         found, possible = await list_statements(connection, values, after=last, limit=asked.limit + 1)
         if not found and not possible:
-            await check_coalition(connection, coalition)
+            await check_coalition(connection, coalition, basis.known_position)
     shown, more = found[: asked.limit], len(found) > asked.limit
     end = (
         Cursor(Point(basis.as_of, basis.known_position), [render_instant(shown[-1].latest), shown[-1].position])
@@ -148,7 +148,7 @@ async def get_changes(request: Request, coalition: str, asked: Annotated[AskedCh
                 positions.append(given[0] if given else head.known_position)  # type: ignore[arg-type]  # no text left
         if positions[0] > positions[1]:
             raise _turned_round("to_known_position")
-        await check_coalition(connection, coalition)
+        await check_coalition(connection, coalition, positions[1])
         start, end = Point(start_at, positions[0]), Point(end_at, positions[1])
         before, after, found = await list_changes(connection, coalition, start, end)
     address = _address(request, before, after)

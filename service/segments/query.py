@@ -170,10 +170,15 @@ WHERE s.family = 'ceasefire' AND s.coalition = ANY(%b::text[]) AND g.state->>'st
 """The ceasefires that are in force now."""
 
 
-async def is_registered(connection: Connection, coalition: str) -> bool:
-    """Whether a coalition was ever registered under the slug."""
-    values = {"coalition": coalition, "family": "coalition", "slug": "registration"}
-    return bool(await fetch(connection, Scope.SUBJECT, values))
+_REGISTRATION = """
+SELECT 1 FROM subject s JOIN subject_statement m ON m.subject_id = s.id
+WHERE s.coalition = %(coalition)s AND s.family = 'coalition' AND s.slug = 'registration' AND m.known_from <= %(known)s
+"""
+
+
+async def is_registered(connection: Connection, coalition: str, known_position: int) -> bool:
+    """Whether a coalition had ever been registered under the slug by a position."""
+    return bool(await fetch(connection, _REGISTRATION, {"coalition": coalition, "known": known_position}))
 
 
 @dataclass(frozen=True, slots=True)

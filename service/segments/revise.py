@@ -75,33 +75,34 @@ class Planes:
         self._memberships: dict[tuple[SubjectKey, int], tuple[datetime, bool, int]] = {}
 
     async def load(self, connection: Connection, wanted: Touches) -> None:
-        """Loads each wanted subject from just before its earliest valid time on, in two round trips.
+        """Loads each wanted subject from just before its earliest valid time on, in one round trip; creates new ones.
 
         Of what lies before, only the statements behind it are loaded, for the answers (`row`).
         """
         keys = list(wanted)
-        by_id = await _find_subjects(connection, keys)
-        self._ids = {key: number for number, key in by_id.items()}
-        missing = [key for key in keys if key not in self._ids]
         self._planes = {key: _Plane() for key in keys}
-        since = [wanted[by_id[number]] for number in by_id]
+        asked = (*_columns(keys), [wanted[key] for key in keys])
         async with connection.pipeline():
-            segments = await connection.cursor(binary=True).execute(_LOAD_SEGMENTS, (list(by_id), since))
-            statements = await connection.cursor(binary=True).execute(_LOAD_STATEMENTS, (list(by_id), since))
-            created = connection.cursor(binary=True)
-            if missing:
-                await created.execute(_CREATE_SUBJECTS, _columns(missing))
-            earlier = await connection.cursor(binary=True).execute(_LOAD_EARLIER, (list(by_id), since))
-            for number, valid_from, valid_to, known_from, state, causes, possible, rivals in await segments.fetchall():
+            subjects = await connection.cursor(binary=True).execute(_FIND_SUBJECTS, asked)
+            segments = await connection.cursor(binary=True).execute(_LOAD_SEGMENTS, asked)
+            statements = await connection.cursor(binary=True).execute(_LOAD_STATEMENTS, asked)
+            earlier = await connection.cursor(binary=True).execute(_LOAD_EARLIER, asked)
+            self._ids = {keys[nth - 1]: number for nth, number in await subjects.fetchall()}
+            for nth, valid_from, valid_to, known_from, state, causes, possible, rivals in await segments.fetchall():
                 segment = Segment(valid_from, valid_to, state, causes, possible, rivals)
-                self._planes[by_id[number]].live.append(_Live(segment, known_from, stored=True))
-            for number, *row in await statements.fetchall():
+                self._planes[keys[nth - 1]].live.append(_Live(segment, known_from, stored=True))
+            for nth, *row in await statements.fetchall():
                 one = parse_row(row)
-                self._planes[by_id[number]].statements[one.position] = one
-            for number, *key in await created.fetchall() if missing else ():
-                self._ids[SubjectKey(*key)] = number
-            for number, references in await earlier.fetchall():
-                self._planes[by_id[number]].earlier = [one for causes in orjson.loads(references) for one in causes]
+                self._planes[keys[nth - 1]].statements[one.position] = one
+            for nth, references in await earlier.fetchall():
+                self._planes[keys[nth - 1]].earlier = [one for causes in orjson.loads(references) for one in causes]
+        await self._create(connection, [key for key in keys if key not in self._ids])
+
+    async def _create(self, connection: Connection, missing: Sequence[SubjectKey]) -> None:
+        if missing:
+            async with connection.cursor(binary=True) as cursor:
+                await cursor.execute(_CREATE_SUBJECTS, _columns(missing))
+                self._ids |= {SubjectKey(*key): number for number, *key in await cursor.fetchall()}
 
     def revise(self, revisions: Sequence[Revision], *, at: int) -> Touches:
         """Takes in how statements stand from a position on; answers which subjects were re-folded, and from when."""
@@ -229,55 +230,49 @@ def _columns(keys: Sequence[SubjectKey]) -> tuple[list[str], ...]:
     return ([k.coalition for k in keys], [k.family for k in keys], [k.slug for k in keys], [k.actor for k in keys])
 
 
-async def _find_subjects(connection: Connection, keys: Sequence[SubjectKey]) -> dict[int, SubjectKey]:
-    async with connection.cursor(binary=True) as cursor:
-        await cursor.execute(_FIND_SUBJECTS, _columns(keys))
-        return {number: SubjectKey(*key) for number, *key in await cursor.fetchall()}
-
-
-_FIND_SUBJECTS = """
-SELECT s.id, s.coalition, s.family, s.slug, s.actor
-FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[]) AS w(coalition, family, slug, actor)
+_WANTED = """
+FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::timestamptz[])
+  WITH ORDINALITY AS w(coalition, family, slug, actor, since, nth)
 JOIN subject s USING (coalition, family, slug, actor)
 """
+_FIND_SUBJECTS = f"SELECT w.nth, s.id {_WANTED}"
 _CREATE_SUBJECTS = """
 INSERT INTO subject (coalition, family, slug, actor)
 SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[])
 RETURNING id, coalition, family, slug, actor
 """
 # The segment that holds just before the time touched: the fold goes on from it.
-_OPENING = f"""
-FROM unnest(%b::bigint[], %b::timestamptz[]) AS w(id, since)
+_OPENING = f"""{_WANTED}
 CROSS JOIN LATERAL (
     SELECT coalesce(max(g.valid_from), '-infinity') AS at FROM segment g
-    WHERE g.subject_id = w.id AND g.known_to = {OPEN} AND g.valid_from < w.since
+    WHERE g.subject_id = s.id AND g.known_to = {OPEN} AND g.valid_from < w.since
 ) opening
 """
 _LOAD_SEGMENTS = f"""
-SELECT g.subject_id, g.valid_from, g.valid_to, g.known_from, g.state, g.causes, g.possible, g.rivals
+SELECT w.nth, g.valid_from, g.valid_to, g.known_from, g.state, g.causes, g.possible, g.rivals
 {_OPENING}
-JOIN segment g ON g.subject_id = w.id AND g.known_to = {OPEN} AND g.valid_from >= opening.at
-ORDER BY g.subject_id, g.valid_from
+JOIN segment g ON g.subject_id = s.id AND g.known_to = {OPEN} AND g.valid_from >= opening.at
+ORDER BY w.nth, g.valid_from
 """
 _LOAD_EARLIER = f"""
-SELECT w.id, json_agg(r.causes ORDER BY r.valid_from)
+SELECT w.nth, json_agg(r.causes ORDER BY r.valid_from)
 {_OPENING}
 CROSS JOIN LATERAL (
     SELECT g.valid_from, g.causes FROM segment g
-    WHERE g.subject_id = w.id AND g.known_to = {OPEN} AND g.valid_from < opening.at AND length(g.causes::text) > 2
+    WHERE g.subject_id = s.id AND g.known_to = {OPEN} AND g.valid_from < opening.at AND length(g.causes::text) > 2
     ORDER BY g.valid_from DESC LIMIT {MOST_REFERENCES}
 ) r
-GROUP BY w.id
+GROUP BY w.nth
 """
 _LOAD_STATEMENTS = f"""
-SELECT w.id, s.position, s.event_id, s.kind, e.version, s.retracted, s.content, s.notes, e.body
+SELECT w.nth, t.position, t.event_id, t.kind, e.version, t.retracted, t.content, t.notes, e.body
 {_OPENING}
 CROSS JOIN LATERAL (
     SELECT m.position FROM subject_statement m
-    WHERE m.subject_id = w.id AND m.current AND m.latest > opening.at
+    WHERE m.subject_id = s.id AND m.current AND m.latest > opening.at
     OFFSET 0  -- keeps the planner from reading every membership first
 ) m
-JOIN statement s ON s.position = m.position AND s.known_to = {OPEN}
+JOIN statement t ON t.position = m.position AND t.known_to = {OPEN}
 JOIN event e ON e.position = m.position
 """
 _PUT_MEMBERSHIPS = """

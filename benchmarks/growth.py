@@ -1,0 +1,105 @@
+"""Answers of constant size while the log grows: what is asked about stays, other coalitions come."""
+
+import time
+from collections.abc import Iterator
+from itertools import islice
+
+import orjson
+
+from benchmarks.lookup import (
+    COUNTRY,
+    HEADLINE,
+    STATUS,
+    Instants,
+    Question,
+    ask_again,
+    ask_anew,
+    check_answers,
+    load_asked,
+    settle,
+)
+from benchmarks.machine import BenchError, Machine, create_database, module, query, run
+from benchmarks.measure import Options, Report
+from benchmarks.server import TRIVIAL, running_server
+from benchmarks.statements import Json, coalition_slug, growing_statements, registration
+
+_AT_ONCE = 100_000  # lines of a file of the import
+
+
+def measure_growth(machine: Machine, options: Options, report: Report) -> None:
+    """Latencies at each size of one growing log."""
+    url = create_database(machine, "growing")
+    older = load_asked(machine, url, options.seed)
+    further, instants = _lines(options.seed), Instants()
+    for size in sorted(options.events):
+        _grow(machine, url, size, further, report)
+        with running_server(url) as port:
+            check_answers(port, older)
+            _measure(port, older, size, instants, options, report)
+    _claim(sorted(options.events), report)
+
+
+def _lines(seed: int) -> Iterator[Json]:
+    known = -1
+    for number, one in growing_statements(seed):
+        if number > known:
+            yield registration(coalition_slug(number))
+            known = number
+        yield one
+
+
+def _grow(machine: Machine, url: str, size: int, lines: Iterator[Json], report: Report) -> None:
+    """Lets the log grow to a size, through the import."""
+    before = _size(url)
+    spent = 0.0
+    while (missing := size - _size(url)) > 0:
+        report.say(f"d: importing up to {size:,} events, {missing:,} to go")
+        file = machine.folder / "growing.jsonl"
+        with file.open("wb") as out:
+            out.writelines(orjson.dumps(line) + b"\n" for line in islice(lines, min(missing, _AT_ONCE)))
+        began = time.perf_counter()
+        run(module("service.cli", "import", file), url=url)
+        spent += time.perf_counter() - began
+    settle(url)
+    if _size(url) != size:
+        raise BenchError(f"The log has {_size(url)} events instead of {size}.")
+    if spent:
+        report.series(f"import, from {before:,} to {size:,} events", "events/s").values.append((size - before) / spent)
+
+
+def _size(url: str) -> int:
+    size = query(url, "SELECT size FROM log_head")
+    assert isinstance(size, int)
+    return size
+
+
+def _measure(port: int, older: int, size: int, instants: Instants, options: Options, report: Report) -> None:
+    questions = {
+        "country, known now": Question(COUNTRY),
+        "country, known then": Question(COUNTRY, older),
+        "status, known now": Question(STATUS),
+        "status, known then": Question(STATUS, older),
+    }
+    for repeat in range(options.repeats):
+        report.say(f"d: asking at {size:,} events, {repeat + 1} of {options.repeats}")
+        for connections in (1, HEADLINE):
+            trivial = report.series(_named("trivial endpoint", connections, size), "requests/s")
+            trivial.add(ask_again(port, TRIVIAL, connections=connections, seconds=options.seconds))
+            for name, question in questions.items():
+                outcome = ask_anew(port, question, instants, connections=connections, seconds=options.seconds)
+                report.series(_named(name, connections, size), "requests/s").add(outcome)
+
+
+def _named(name: str, connections: int, size: int) -> str:
+    return f"{name}, {connections} conn., {size:,} events"
+
+
+def _claim(sizes: list[int], report: Report) -> None:
+    """The last step of the growth is held to the targets; the first is shown beside it."""
+    for one, other in zip(sizes, sizes[1:], strict=False):
+        for name, target in (("country, known now", 1.2), ("country, known then", 2.0),
+                             ("status, known now", None), ("status, known then", None)):  # fmt: skip
+            for connections in (1, HEADLINE):
+                small, large = (report.series(_named(name, connections, size), "").p50 for size in (one, other))
+                report.bound(f"latency of {name}, {connections} conn.", (f"{large:.2f} ms at {other:,}", large),
+                             (f"{small:.2f} ms at {one:,}", small), target)  # fmt: skip

@@ -1,0 +1,177 @@
+"""The registry as real processes: commands, and servers of which a test knows the address; each ends with its test."""
+
+import contextlib
+import http.client
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from service import postgres
+from service.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+PATIENCE = 90.0  # seconds for anything that a process does; two busy cores are slow
+_CLI = [sys.executable, "-m", "service.cli"]
+Json = dict[str, Any]
+
+
+def environment(**settings: str) -> dict[str, str]:
+    """Ours, without any setting of the registry but those given."""
+    kept = {name: value for name, value in os.environ.items() if name.lower() not in Settings.model_fields}
+    return kept | {"PYTHONPATH": str(ROOT)} | settings
+
+
+@contextmanager
+def open_folder() -> Iterator[Path]:
+    """A folder that every account can enter, as PostgreSQL's has to when root runs the tests; it leaves no server."""
+    made = Path(tempfile.mkdtemp(prefix="registry-"))
+    made.chmod(0o755)
+    try:
+        yield made
+    finally:
+        ended = wait_until(lambda: not servers_below(made), 30)
+        shutil.rmtree(made, ignore_errors=True)
+    assert ended, "a PostgreSQL was left behind"
+
+
+def servers_below(folder: Path) -> list[int]:
+    """The postmasters whose data are below a folder."""
+    found = []
+    for data in folder.glob("**/postmaster.pid"):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            pid = int(data.read_text().split()[0])
+            if f"postgres -D {data.parent} " in postgres._command_line(pid):
+                found.append(pid)
+    return found
+
+
+def wait_until(condition: Callable[[], object], seconds: float = PATIENCE) -> bool:
+    """Whether a condition came true in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def command(*arguments: str | Path, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Runs a command of the service to its end; what it says is kept, and is never a traceback."""
+    done = subprocess.run(
+        [*_CLI, *map(str, arguments)],
+        check=False,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE * 2,
+        env=environment(**settings),
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
+
+
+def begin(*arguments: str | Path, **settings: str) -> subprocess.Popen[bytes]:
+    """Starts a command of the service, of which nothing is wanted but that it runs."""
+    return subprocess.Popen(
+        [*_CLI, *map(str, arguments)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=environment(**settings),
+    )
+
+
+class Server:
+    """A running service, started like any user does; what it says on standard error is kept in a file."""
+
+    def __init__(self, folder: Path, *arguments: str, **settings: str) -> None:
+        self._said = folder / "stderr"
+        with self._said.open("ab") as said:
+            self.process = subprocess.Popen(
+                [*_CLI, "serve", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=said,
+                text=True,
+                env=environment(PORT="0", **settings),
+            )
+        address = self._read("address:")
+        self.host, _, port = address.removeprefix("http://").rpartition(":")
+        self.port = int(port)
+        self.token = self._read("token:")
+
+    def _read(self, name: str) -> str:
+        """The rest of the next line, which has to begin with a name."""
+        assert self.process.stdout
+        watchdog = threading.Timer(PATIENCE, self.process.kill)
+        watchdog.start()
+        try:
+            line = self.process.stdout.readline()
+        finally:
+            watchdog.cancel()
+        if not line.startswith(name):
+            self.kill()
+            raise AssertionError(f"the server did not start: {line!r}\n{self.said()}")
+        return line.removeprefix(name).strip()
+
+    def said(self) -> str:
+        """What it said on standard error."""
+        return self._said.read_text(errors="replace")
+
+    def get(self, path: str) -> Any:
+        """The JSON at an address, which must be there."""
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=PATIENCE)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            content = answer.read()
+            assert answer.status == 200, content
+            return json.loads(content)
+        finally:
+            connection.close()
+
+    def events(self) -> list[Json]:
+        """The whole log."""
+        found: list[Json] = []
+        after: int | None = 0
+        while after is not None:
+            page = self.get(f"/v1/events?limit=500&after={after}")
+            found += page["items"]
+            after = page["next"]
+        return found
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        """Ends it with a signal that it heeds; gives its exit code."""
+        self.process.send_signal(number)
+        try:
+            return self.process.wait(PATIENCE)
+        finally:
+            self.kill()
+
+    def kill(self) -> None:
+        """Ends it at once, if it runs."""
+        self.process.kill()
+        self.process.wait(PATIENCE)
+        if self.process.stdout:
+            self.process.stdout.close()
+
+
+@contextmanager
+def serving(folder: Path, *arguments: str, **settings: str) -> Iterator[Server]:
+    """A server that is gone afterwards; its state is below the folder unless the settings say otherwise."""
+    below: Mapping[str, str] = {} if "DATABASE_URL" in settings else {"STATE_DIR": str(folder / "state")}
+    server = Server(folder, *arguments, **(settings | below))
+    try:
+        yield server
+    finally:
+        server.kill()

@@ -1,0 +1,88 @@
+"""The schema: it goes up and down, equals what the code declares, and says what it lacks."""
+
+import secrets
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from psycopg.conninfo import make_conninfo
+from sqlalchemy import create_engine
+from sqlalchemy.pool import NullPool
+
+from service import access
+from service.database import METADATA
+from service.domain.errors import Unavailable
+from service.log import tables as log_tables
+from service.migrate import migrate, present_revision
+from service.segments import tables as segment_tables
+
+PARTITIONS = frozenset({"segment_current", "segment_superseded"})
+DECLARED = {log_tables.event.name, segment_tables.segment.name, access.token.name}
+
+
+def tables_of(url: str) -> set[str]:
+    with psycopg.connect(url) as connection:
+        found = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+    return {name for (name,) in found}
+
+
+def belongs(found: object, name: str | None, kind: str, *_: object) -> bool:
+    """Partitions belong to their table and are not declared apart."""
+    table = name if kind == "table" else getattr(getattr(found, "table", None), "name", None)
+    return table not in PARTITIONS
+
+
+def test_an_empty_database_goes_up_down_and_up_again(empty_database: str) -> None:
+    head = present_revision()
+    assert migrate(empty_database) == head
+    tables = tables_of(empty_database)
+    assert tables >= DECLARED
+    assert migrate(empty_database, to="base") == "base"
+    assert tables_of(empty_database) <= {"alembic_version"}
+    assert migrate(empty_database) == head
+    assert tables_of(empty_database) == tables
+
+
+def test_a_database_that_is_up_to_date_stays_as_it_is(database: str) -> None:
+    assert migrate(database) == migrate(database) == present_revision()
+
+
+def test_the_migrated_database_equals_what_the_code_declares(database: str) -> None:
+    engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(database), poolclass=NullPool)
+    with engine.connect() as connection:
+        options = {"include_object": belongs, "compare_type": True, "compare_server_default": True}
+        context = MigrationContext.configure(connection, opts=options)
+        assert compare_metadata(context, METADATA) == []
+    engine.dispose()
+
+
+def test_every_table_belongs_to_the_owner(database: str) -> None:
+    with psycopg.connect(database) as connection:
+        owners = connection.execute("SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'").fetchall()
+    assert owners == [("registry_owner",)]
+
+
+@pytest.fixture
+def plain_login(server_url: str) -> Iterator[str]:
+    """A role that may log in and nothing else."""
+    name = f"plain_{secrets.token_hex(4)}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {name} LOGIN NOCREATEROLE NOSUPERUSER".encode())
+        yield name
+        connection.execute(f"DROP ROLE {name}".encode())
+
+
+def test_a_login_that_may_not_create_roles_is_told_what_to_do(empty_database: str, plain_login: str) -> None:
+    url = make_conninfo(empty_database, options=f"-crole={plain_login}")
+    with pytest.raises(Unavailable, match=r"CREATEROLE.*registry_owner, registry_writer") as refused:
+        migrate(url)
+    assert refused.value.detail.endswith(".")
+    assert tables_of(empty_database) == set()
+
+
+def test_a_server_that_does_not_answer_is_told_apart(empty_database: str) -> None:
+    url = make_conninfo(empty_database, host="/nonexistent", port="1")
+    with pytest.raises(Unavailable, match="check DATABASE_URL"):
+        migrate(url)
