@@ -77,6 +77,7 @@ class Submission:
     render: Callable[[Recorded], bytes]
     retry: Retry | None = None
     revision: int | None = None  # of the target, as the editor saw it
+    listed: bool = False  # sent as a list: a fault says at which place
     answer: asyncio.Future[Answer] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
 
@@ -328,10 +329,16 @@ def _decide(submission: Submission, known: Known, tail: Tail) -> _Accepted | Reg
             steps.append(_Step(tail.push(entry, recorded_by=submission.recorded_by, about=about), revisions))
     except RegistryError as error:
         tail.reset(mark)
-        return error
+        return _at(len(steps), error) if submission.listed else error
     if draft is not known:
         known.take(draft)
     return _Accepted(submission, steps)
+
+
+def _at(nth: int, error: RegistryError) -> RegistryError:
+    """The same refusal, with the place in the list to which it belongs."""
+    faults = error.faults or (Fault("", "refused", error.detail),)
+    return type(error)(error.detail, *(Fault(f"/{nth}{one.pointer}", one.code, one.detail) for one in faults))
 
 
 def _all_touches(accepted: Sequence[_Accepted]) -> Touches:

@@ -303,7 +303,7 @@ def test_an_old_basis_answers_the_same_bytes_whatever_is_recorded_since(database
     kept: dict[str, tuple[int, bytes]] = {}
     with _reading(database) as client:
 
-        @so_many(8)
+        @so_many(25)
         @given(histories(most=15), st.sampled_from(["2025-01-15", "2025-02-01T00:00:00Z", "2026-06-01"]))
         def pinned(history: History, as_of: str) -> None:
             batches = history.batches()
@@ -333,7 +333,7 @@ def _pinned(ledger: Ledger, as_of: str, position: int) -> Iterator[str]:
 def test_an_answer_as_of_now_is_the_answer_of_now(database: str, registry: Bench) -> None:
     with _reading(database) as client:
 
-        @so_many(8)
+        @so_many(15)
         @given(histories(most=15))
         def holds(history: History) -> None:
             ledger = registry.record(history)

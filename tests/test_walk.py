@@ -1,4 +1,4 @@
-"""A walk through the registry by its front door: one statement, everything that may be noted about it, and each answer."""
+"""A walk through the registry by its front door: one statement, what may be noted about it, and each answer."""
 
 from collections.abc import Iterator
 

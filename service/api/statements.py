@@ -221,6 +221,7 @@ async def _record(
         render=lambda recorded: _render(recorded, stale_after, many=many),
         retry=_retry(request, caller, body),
         revision=revision,
+        listed=many,
     )
     answer = await served.recorder.record(submission)
     headers = {"Cache-Control": "no-store"}

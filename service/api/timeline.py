@@ -1,6 +1,5 @@
 """What was said when, and what changed between two points on both axes."""
 
-from datetime import datetime
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -17,7 +16,7 @@ from service.domain.errors import Fault, Invalid
 from service.domain.kinds import KINDS
 from service.domain.statement import check_printable
 from service.segments.query import Basis, Point, Scope, resolve_known_at, states_at
-from service.segments.timeline import Told, list_changes, list_statements
+from service.segments.timeline import Changes, Told, list_changes, list_statements
 from service.web.asking import LAST, answer, basis_of, find_point, moment_of, parse_parameter
 from service.web.serving import Services, may_read, services
 
@@ -150,15 +149,15 @@ async def get_changes(request: Request, coalition: str, asked: Annotated[AskedCh
             raise _turned_round("to_known_position")
         await check_coalition(connection, coalition, positions[1])
         start, end = Point(start_at, positions[0]), Point(end_at, positions[1])
-        before, after, found = await list_changes(connection, coalition, start, end)
-    address = _address(request, before, after)
+        found = await list_changes(connection, coalition, start, end)
+    address = _address(request, found.start, found.end)
     return answer(
         request,
         {
-            "items": [_difference(one, start_at, end_at, served) for one in found],
+            "items": [_difference(one, found, served) for one in found.rows],
             "next": None,
-            "from": basis_of(request, before, moment_of(served, start_at)) | {"url": address},
-            "to": basis_of(request, after, moment_of(served, end_at)) | {"url": address},
+            "from": basis_of(request, found.start, moment_of(served, start_at)) | {"url": address},
+            "to": basis_of(request, found.end, moment_of(served, end_at)) | {"url": address},
         },
     )
 
@@ -174,8 +173,14 @@ def _address(request: Request, start: Basis, end: Basis) -> str:
     return f"{request.url.path}?{urlencode(pinned)}"
 
 
-def _difference(one: Difference, start: datetime, end: datetime, served: Services) -> Json:
-    earlier, later = moment_of(served, start), moment_of(served, start if one.because == "learned" else end)
+def _difference(one: Difference, found: Changes, served: Services) -> Json:
+    at_start, at_corner, at_end = found.in_force
+    if one.because == "learned":
+        earlier = moment_of(served, found.start.as_of, at_start)
+        later = moment_of(served, found.start.as_of, at_corner)
+    else:
+        earlier = moment_of(served, found.start.as_of, at_corner)
+        later = moment_of(served, found.end.as_of, at_end)
     return {
         "subject": str(one.key),
         "because": one.because,

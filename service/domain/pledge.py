@@ -314,8 +314,10 @@ def _scale(old: Quantity | Money | None, new: Quantity | Money | None) -> str:
 
 def _delivered(state: PledgeState, item: Item, event: PledgeDelivered) -> PledgeState:
     body = event.body
-    attributed = event.attributed and not _has_own_word(state)
-    if state.attributed_only and not event.attributed:  # its first own word: what others attributed to it is gone
+    if event.attributed and _has_own_word(state):
+        return _only_attributed(state)
+    attributed = event.attributed
+    if state.withdrawn or (state.attributed_only and not attributed):  # as in `_stated`: it starts afresh
         state = state.model_copy(update={**_EMPTY_TERMS, "firmness": None, "delivered": None})
     before = state.delivered or Delivered()
     quantities = add_quantity(before.quantities, body.quantity)

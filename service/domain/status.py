@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from service.domain.actors import is_country, is_group, is_person
 from service.domain.answers import Json, Moment, actor, commitment, commitment_status, conditions_at, meeting, shape
-from service.domain.pledge import LADDER, NOT_COUNTED
+from service.domain.pledge import LADDER, NOT_COUNTED, Firmness
 from service.domain.quantities import render_number
 from service.domain.subject import SubjectKey
 
@@ -156,14 +156,23 @@ def _totals(rung: str, states: Sequence[Json]) -> list[Json]:
         return []
     units: dict[tuple[str, str], list[tuple[Any, Any]]] = defaultdict(list)
     for state in states:
-        quantity, money = state["quantity"], state["money"]
-        if quantity and quantity["unit"] and (quantity["min"], quantity["max"]) != (None, None):
-            units["unit", quantity["unit"]].append((quantity["min"], quantity["max"]))
-        if money:
+        quantities, sums = _measures(rung, state)
+        for quantity in quantities:
+            if quantity["unit"] and (quantity["min"], quantity["max"]) != (None, None):
+                units["unit", quantity["unit"]].append((quantity["min"], quantity["max"]))
+        for money in sums:
             units["currency", money["currency"]].append((money["min_amount"], money["max_amount"]))
     if not units:
         units["unit", ""] = []
     return [_total(rung, what, measure or None, ends, len(states)) for (what, measure), ends in sorted(units.items())]
+
+
+def _measures(rung: str, state: Json) -> tuple[list[Json], list[Json]]:
+    """What a commitment adds to a total: what it pledges or, once it is delivered, what is known to have arrived."""
+    arrived = state["delivered"] if rung == Firmness.DELIVERED else None
+    if arrived and (arrived["quantities"] or arrived["money"]):
+        return arrived["quantities"], arrived["money"]
+    return [one for one in (state["quantity"],) if one], [one for one in (state["money"],) if one]
 
 
 def _total(rung: str, what: str, measure: str | None, ends: Sequence[tuple[Any, Any]], count: int) -> Json:

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from service.database import Connection, fetch
+from service.domain.answers import in_force
 from service.domain.changes import Difference, differences
 from service.domain.subject import SubjectKey
 from service.segments.query import Basis, Point, Scope, StateRow, states_at
@@ -80,9 +81,17 @@ ORDER BY g.valid_from
 """
 
 
-async def list_changes(
-    connection: Connection, coalition: str, start: Point, end: Point
-) -> tuple[Basis, Basis, list[Difference]]:
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What differs between two points, and which coalitions had a ceasefire in force at the start, corner and end."""
+
+    start: Basis
+    end: Basis
+    rows: list[Difference]
+    in_force: tuple[frozenset[str], frozenset[str], frozenset[str]]
+
+
+async def list_changes(connection: Connection, coalition: str, start: Point, end: Point) -> Changes:
     """What differs between two points, through the corner (start's valid time, end's position), with causes.
 
     First what was learned of the earlier moment between the two positions, then what moved between the two moments as
@@ -103,7 +112,8 @@ async def list_changes(
     found = differences(
         _states(at_start), _states(at_corner), _states(at_end), learned=_learned_by(learned), moved=_moved_by(moved)
     )
-    return before, after, found
+    truces = (in_force((row.key, row.state) for row in rows) for rows in (at_start, at_corner, at_end))
+    return Changes(before, after, found, tuple(truces))  # type: ignore[arg-type]  # three of them
 
 
 def _states(rows: Sequence[StateRow]) -> dict[SubjectKey, Json]:

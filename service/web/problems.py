@@ -72,7 +72,8 @@ async def _refused(_: Request, error: Exception) -> Response:
         headers["WWW-Authenticate"] = "Bearer"
     if status is HTTPStatus.SERVICE_UNAVAILABLE or isinstance(error, errors.Running):
         headers["Retry-After"] = _RETRY_AFTER_SECONDS
-    return problem(status, error.detail, error.faults, headers=headers)
+    faults = error.faults or ((Fault("", "refused", error.detail),) if isinstance(error, errors.Refused) else ())
+    return problem(status, error.detail, faults, headers=headers)
 
 
 async def _unreachable(request: Request, _: Exception) -> Response:
