@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import psycopg
 
-from service.database import OWNER, WRITER
-from service.migrate import OLDEST, present_revision
+from service.database import WRITER
+from service.migrate import OLDEST, find_revision, present_revision
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,7 @@ def examine(url: str) -> list[Check]:
             Check("the database answers", ok=True, remedy=""),
             Check("PostgreSQL is version 15 or later", connection.info.server_version >= OLDEST, "upgrade the server"),
         ]
-        present = _value(connection, "SELECT to_regclass('alembic_version') IS NOT NULL")
-        revision = _value(connection, "SELECT version_num FROM alembic_version") if present else None
+        revision = find_revision(connection)
         checks.append(Check("the tables are migrated", revision == present_revision(), "run ./run migrate"))
         if not checks[-1].ok:
             return checks
@@ -44,8 +43,8 @@ def _value(connection: psycopg.Connection[tuple[object, ...]], sql: str) -> obje
 _LOOKS = (
     (
         "the login may act as the writer",
-        f"SELECT pg_has_role(current_user, '{WRITER}', 'MEMBER') AND pg_has_role(current_user, '{OWNER}', 'MEMBER')",
-        f"GRANT {WRITER}, {OWNER} to the login of DATABASE_URL",
+        f"SELECT pg_has_role(current_user, '{WRITER}', 'MEMBER')",
+        f"GRANT {WRITER} to the login of DATABASE_URL",
     ),
     (
         "the writer cannot change history",

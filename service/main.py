@@ -35,7 +35,14 @@ def create_app(
             app.state.services = Services(settings, pool, recorder, Access(pool), clock, new_id, new_salt)
             yield
 
-    app = FastAPI(title="Pledge registry", version="0.1.0", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Pledge registry",
+        version="0.1.0",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
     handle_errors(app)
     for room in (statements, commitments, coalitions, subjects, timeline, events, actors):  # the busiest first
         app.include_router(room.router)

@@ -13,6 +13,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.pool import NullPool
 
 from service.database import OWNER, READER, WRITER
@@ -31,7 +32,8 @@ END $$
 """
 _MEMBER = """
 DO $$ BEGIN
-    IF NOT pg_has_role(CURRENT_USER, '{role}', 'MEMBER') THEN
+    -- Since version 16 whoever creates a role administers it, and still has to grant himself to act as it.
+    IF NOT pg_has_role(CURRENT_USER, '{role}', CASE WHEN {version} < 160000 THEN 'MEMBER' ELSE 'SET' END) THEN
         EXECUTE format('GRANT %I TO %I', '{role}', CURRENT_USER);
     END IF;
 END $$
@@ -45,10 +47,15 @@ def migrate(url: str, *, to: str = "head") -> str:
     """
     try:
         return _migrate(url, to)
-    except psycopg.errors.InsufficientPrivilege as error:
+    except (psycopg.errors.InsufficientPrivilege, ProgrammingError) as error:
+        refused = error.orig if isinstance(error, ProgrammingError) else error
+        if not isinstance(refused, psycopg.errors.InsufficientPrivilege):
+            raise Unavailable(
+                f"The migration failed ({refused}). The tables are as they were before; restore a whole backup."
+            ) from error
         raise Unavailable(
             "The database refuses a right that the migration needs "
-            f"({error.diag.message_primary}). Let the login of DATABASE_URL own the database and create roles "
+            f"({refused.diag.message_primary}). Let the login of DATABASE_URL own the database and create roles "
             "(ALTER ROLE … CREATEROLE), or create the roles registry_owner, registry_writer and registry_reader "
             "and the extension btree_gist yourself, and grant it the first two."
         ) from error
@@ -60,6 +67,8 @@ def _migrate(url: str, to: str) -> str:
     with psycopg.connect(url, autocommit=True) as login:
         if login.info.server_version < OLDEST:
             raise Unavailable("PostgreSQL 15 or later is needed.")
+        if to == "head" and find_revision(login) == present_revision():
+            return present_revision()  # nothing to do, and no right needed for it
         _prepare(login)
     engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(url), poolclass=NullPool)
     try:
@@ -88,12 +97,21 @@ def _prepare(login: psycopg.Connection[tuple[object, ...]]) -> None:
     for role in (OWNER, WRITER, READER):
         login.execute(_ROLE.format(role=role).encode())
     for role in (OWNER, WRITER):
-        login.execute(_MEMBER.format(role=role).encode())
+        login.execute(_MEMBER.format(role=role, version=login.info.server_version).encode())
     login.execute("CREATE EXTENSION IF NOT EXISTS btree_gist")
     login.execute(
         f"DO $$ BEGIN EXECUTE format('GRANT USAGE, CREATE ON SCHEMA %I TO {OWNER}', current_schema()); "
         f"EXECUTE format('GRANT USAGE ON SCHEMA %I TO {WRITER}, {READER}', current_schema()); END $$".encode()
     )
+
+
+def find_revision(login: psycopg.Connection[tuple[object, ...]]) -> object:
+    """The revision that a database has, or None where it was never migrated."""
+    known = login.execute("SELECT to_regclass('alembic_version') IS NOT NULL").fetchone()
+    if known is None or not known[0]:
+        return None
+    row = login.execute("SELECT version_num FROM alembic_version").fetchone()
+    return None if row is None else row[0]
 
 
 def present_revision() -> str:

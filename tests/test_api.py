@@ -579,6 +579,7 @@ def test_known_then_answers_what_was_known_then(database: str) -> None:
 
 
 def test_the_address_of_a_basis_names_both_axes_and_keeps_every_filter(filled: TestClient) -> None:
-    found = get(filled, "/v1/coalitions/willing/commitments?country=Britain&known_at=2026-01-01T00:00:00Z")
+    last = get(filled, "/v1/events?limit=500")["items"][-1]
+    found = get(filled, f"/v1/coalitions/willing/commitments?country=Britain&known_at={last['time']}")
     query = parse_qs(urlsplit(found["basis"]["url"]).query)
     assert set(query) == {"as_of", "known_position", "country"}

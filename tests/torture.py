@@ -242,6 +242,7 @@ class Torture:
     writers_count: int = 6
     chance: random.Random = field(init=False)
     server: Server = field(init=False)
+    statuses: Counter[str] = field(default_factory=Counter)  # how often each was answered; 0 stands for no answer
 
     def __post_init__(self) -> None:
         self.chance = random.Random(self.seed)
@@ -257,7 +258,7 @@ class Torture:
         try:
             self._register()
             target = Target(self.server.host, self.server.port, self.server.token)
-            writers = Writers(target, self.writers_count, self.seed)
+            writers = Writers(target, self.writers_count, self.seed, statuses=self.statuses)
             found: list[str] = []
             with writers.writing():
                 for number, death in enumerate(deaths, start=1):
@@ -279,7 +280,7 @@ class Torture:
         if (verified.returncode, verified.stdout) != (0, "ok\n"):
             found.append(f"verify: {verified.stdout}{verified.stderr}")
         if loud or found:
-            say(f"seed {self.seed}: {dict(writers.statuses)} (0: no answer)")
+            say(f"seed {self.seed}: {dict(self.statuses)} (0: no answer)")
         return found
 
     def _start(self) -> None:

@@ -124,6 +124,9 @@ def continued(asked: AskedPage, kinds: Sequence[type] = (str,)) -> tuple[Asked, 
     """The point that a page is about: the one its cursor pins, else the one asked for."""
     if asked.after is None:
         return asked, None
+    if (asked.as_of, asked.known_at, asked.known_position) != (None, None, None):
+        detail = "The cursor already says which point its pages are about; leave as_of and known_… out."
+        raise Invalid(detail, Fault("/query/after", "ambiguous", detail))
     cursor = parse_cursor(asked.after, kinds)
     pinned = Asked(as_of=render_instant(cursor.point.as_of), known_at=None, known_position=cursor.point.known_position)
     return pinned, cursor

@@ -243,7 +243,7 @@ def _retry(request: Request, caller: Caller, body: bytes) -> Retry | None:
     if not 0 < len(bare) <= _LONGEST_KEY:
         detail = f"Send an Idempotency-Key of 1 to {_LONGEST_KEY} characters."
         raise Invalid(detail, Fault("/header/idempotency-key", "length", detail))
-    return Retry(caller.owner, bare, hashlib.sha256(request.url.path.encode() + b"\x00" + body).digest())
+    return Retry(f"token/{caller.owner}", bare, hashlib.sha256(request.url.path.encode() + b"\x00" + body).digest())
 
 
 def _render(recorded: Recorded, stale_after_days: int, *, many: bool) -> bytes:

@@ -288,7 +288,7 @@ def _stage(state: CeasefireState, at: datetime) -> Stage:
     given = {
         party: answer.answer
         for party, answer in state.answers.items()
-        if answer.version == state.version and not answer.attributed
+        if _answers_these_terms(answer, state) and not answer.attributed
     }
     if Answer.REJECTED in given.values():
         return Stage.REJECTED
@@ -296,6 +296,11 @@ def _stage(state: CeasefireState, at: datetime) -> Stage:
         return Stage.AGREED
     lapsed = day_after(state.expires)
     return Stage.EXPIRED if lapsed is not None and lapsed <= at else state.said
+
+
+def _answers_these_terms(answer: PartyAnswer, state: CeasefireState) -> bool:
+    """An answer that is told before its proposal answers the first terms that are."""
+    return answer.version == state.version or (answer.version == 0 and state.version == 1)
 
 
 def _runs_out(state: CeasefireState) -> datetime | None:

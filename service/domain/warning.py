@@ -109,6 +109,9 @@ def _step(state: WarningState, item: Item) -> WarningState:
     if event.attributed and own_before:
         change = Change(label="attributed", from_=state.status, to=state.status)
         return state.model_copy(update={"statement_count": state.statement_count + 1, "change": change})
+    if state.attributed_only and not event.attributed:  # its first own word: what others attributed to it is gone
+        told = {name: getattr(state, name) for name in ("first_stated", "last_stated", "statement_count")}
+        state = WarningState(**told)
     common = {"attributed_only": event.attributed, "official": event.official, **state.told(item)}
     if isinstance(event, WarningIssued):
         change = Change(label="repeated" if state.times else "issued", from_=None, to=WarningStatus.ACTIVE)

@@ -17,7 +17,7 @@ from service.domain.subject import SubjectKey
 from service.log.append import SHARE_GATE
 
 MOST_REFERENCES = 50
-"""How many of the statements behind a state an answer lists, latest first; its history has them all."""
+"""How many of the statements behind a state an answer lists: the latest, in order; its history has them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +154,14 @@ def _row(row: Any) -> StateRow:  # noqa: ANN401 - a row of the driver
         state=None if state is None else orjson.loads(state),
         possible=[] if possible == b"[]" else orjson.loads(possible),
         rivals=[] if rivals == b"[]" else orjson.loads(rivals),
-        references=[] if references is None else [one for causes in orjson.loads(references) for one in causes],
+        references=[]
+        if references is None
+        else [one for causes in orjson.loads(references) for one in causes][-MOST_REFERENCES:],
     )
+
+
+def _flat(references: bytes) -> list[dict[str, Any]]:
+    return [one for causes in orjson.loads(references) for one in causes][-MOST_REFERENCES:]
 
 
 FIND_CEASEFIRES = f"""

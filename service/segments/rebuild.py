@@ -15,6 +15,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from service.database import METADATA, OPEN, OWNER, Connection, fetch, register_json
 from service.domain.decide import Revision, decide
+from service.domain.errors import Unavailable
 from service.domain.record import RecordDisputeSettled, RecordEvent
 from service.domain.statement import Event
 from service.log import append
@@ -27,6 +28,7 @@ from service.segments.tables import DERIVED, PARTITIONS, RIGHTS
 
 BATCH = 500
 _BESIDE = "registry_rebuild"
+_ALONE = 0x72656275696C64  # "rebuild": the advisory lock of whoever uses the schema beside
 Progress = Callable[[int, int], None]
 """Called with how many events are done, and how many there are."""
 
@@ -48,6 +50,8 @@ async def _owner(url: str) -> AsyncIterator[Connection]:
         await connection.execute("SET TIME ZONE 'UTC'")
         row = await fetch(connection, "SELECT current_schema(), current_database()")
         live, database = row[0]
+        if not (await fetch(connection, f"SELECT pg_try_advisory_lock({_ALONE})"))[0][0]:
+            raise Unavailable("Another rebuild or verification is running; wait until it has ended.")
         await connection.execute(f'GRANT CREATE ON DATABASE "{database}" TO {OWNER}'.encode())
         await connection.execute(f"SET ROLE {OWNER}".encode())
         await connection.execute(f'SET search_path TO {_BESIDE}, "{live}"'.encode())

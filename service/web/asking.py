@@ -16,7 +16,7 @@ from service.domain.dates import END, TICK, parse_as_of, parse_instant, render_i
 from service.domain.errors import Fault, Invalid
 from service.segments.query import Basis, Point, resolve_known_at
 from service.web.pinned import PINNED
-from service.web.serving import Services
+from service.web.serving import Services, services
 
 JSON = "application/json"
 Parsed = TypeVar("Parsed")
@@ -71,6 +71,8 @@ def basis_of(request: Request, basis: Basis, moment: Moment) -> Json:
         if name not in ("as_of", "known_at", "known_position")
     ]
     pinned = [("as_of", render_instant(basis.as_of)), ("known_position", str(basis.known_position))]
+    if "after" in request.query_params:  # the cursor pins them already
+        pinned = []
     return {
         "as_of": render_instant(basis.as_of),
         "known_position": basis.known_position,
@@ -83,12 +85,14 @@ def basis_of(request: Request, basis: Basis, moment: Moment) -> Json:
 
 def is_pinned(request: Request) -> bool:
     """Whether the request names both axes exactly, so that its answer can never change."""
-    return "as_of" in request.query_params and "known_position" in request.query_params
+    named = request.query_params
+    return "after" in named or ("as_of" in named and "known_position" in named)
 
 
 def answer(request: Request, content: Any) -> Response:  # noqa: ANN401 - any JSON
     """A computed answer: repeatable for ever where both axes were named."""
-    caching = PINNED if is_pinned(request) else "no-cache"
+    open_to_all = services(request).settings.reading_is_open
+    caching = (PINNED if open_to_all else PINNED.replace("public", "private")) if is_pinned(request) else "no-cache"
     return Response(orjson.dumps(content), media_type=JSON, headers={"Cache-Control": caching})
 
 

@@ -57,6 +57,8 @@ class PinnedAnswers:
         size = _size(messages)
         if start["status"] != HTTPStatus.OK or not immutable or size > self._most // 8:
             return
+        if key in self._kept:  # asked twice at once
+            return
         self._kept[key] = messages
         self._bytes += size
         while self._bytes > self._most:
