@@ -15,6 +15,7 @@ from benchmarks.machine import BenchError, Machine, describe, running_machine
 from benchmarks.measure import Options, Report
 from benchmarks.profiling import PROFILED, profile
 from benchmarks.whole_log import measure_whole_log
+from service.postgres import PostgresError
 
 PARTS: dict[str, Callable[[Machine, Options, Report], None]] = {
     "a": measure_single,
@@ -95,9 +96,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for part in given.only:
                 PARTS[part](machine, options, report)
             print(f"{report.render()}\n\n{describe(machine)}; {options.repeats} repeats of {options.seconds:g} s")
-    except BenchError as error:
+    except (BenchError, PostgresError) as error:
         _say(f"error: {error}")
         return 1
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 

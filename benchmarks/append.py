@@ -109,5 +109,3 @@ def _check_log(url: str) -> None:
     )
     if wrong is not None:
         raise BenchError(f"The log is not gap-free: {wrong}.")
-
-

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from itertools import islice
+from itertools import islice, pairwise
 
 import orjson
 
@@ -31,10 +31,13 @@ def measure_growth(machine: Machine, options: Options, report: Report) -> None:
     url = create_database(machine, "growing")
     older = load_asked(machine, url, options.seed)
     further, instants = _lines(options.seed), Instants()
+    then: list[Json] = []
     for size in sorted(options.events):
         _grow(machine, url, size, further, report)
         with running_server(url) as port:
-            check_answers(port, older)
+            answers = check_answers(port, older)[1::2]
+            if answers != (then := then or answers):
+                raise BenchError("What was known then is answered otherwise since the log has grown.")
             _measure(port, older, size, instants, options, report)
     _claim(sorted(options.events), report)
 
@@ -96,7 +99,7 @@ def _named(name: str, connections: int, size: int) -> str:
 
 def _claim(sizes: list[int], report: Report) -> None:
     """The last step of the growth is held to the targets; the first is shown beside it."""
-    for one, other in zip(sizes, sizes[1:], strict=False):
+    for one, other in pairwise(sizes):
         for name, target in (("country, known now", 1.2), ("country, known then", 2.0),
                              ("status, known now", None), ("status, known then", None)):  # fmt: skip
             for connections in (1, HEADLINE):

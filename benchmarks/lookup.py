@@ -17,7 +17,15 @@ from benchmarks.machine import BenchError, Machine, create_database, module, que
 from benchmarks.measure import Options, Report
 from benchmarks.sender import Job, Outcome
 from benchmarks.server import TRIVIAL, running_server
-from benchmarks.statements import ASKED_COALITION, ASKED_COUNTRY, Json, asked_statements, registration
+from benchmarks.statements import (
+    ASKED_COALITION,
+    ASKED_COUNTRY,
+    ASKED_PLEDGES,
+    COUNTRIES,
+    Json,
+    asked_statements,
+    registration,
+)
 from service.database import register_json
 from service.domain.kinds import FAMILIES
 from service.domain.record import Effective
@@ -94,9 +102,7 @@ def _loads(port: int, constant: int, older: int) -> dict[str, Callable[[int, flo
     instants = Instants()
 
     def anew(question: Question) -> Callable[[int, float], Outcome]:
-        return lambda connections, seconds: ask_anew(
-            port, question, instants, connections=connections, seconds=seconds
-        )
+        return lambda connections, seconds: ask_anew(port, question, instants, connections=connections, seconds=seconds)
 
     def again(at: int, path: str) -> Callable[[int, float], Outcome]:
         return lambda connections, seconds: ask_again(at, path, connections=connections, seconds=seconds)
@@ -164,13 +170,17 @@ def settle(url: str) -> None:
         connection.execute("VACUUM (ANALYZE)")
 
 
-def check_answers(port: int, older: int) -> None:
-    """The answers are what the data make them: else a measurement would be one of something else."""
-    for known_position in (None, older):
-        country = ask(port, Question(COUNTRY, known_position).at(_AS_OF))
-        status = ask(port, Question(STATUS, known_position).at(_AS_OF))
-        if len(country["commitments"]) != 10 or len(status["members"]) > 80:
-            raise BenchError(f"The asked country has {len(country['commitments'])} commitments instead of 10.")
+def check_answers(port: int, older: int) -> list[Json]:
+    """What is answered now and then: as many commitments as were made, else something else would be measured."""
+    answers = [ask(port, Question(path, known).at(_AS_OF)) for path in (COUNTRY, STATUS) for known in (None, older)]
+    for country in answers[:2]:
+        if len(country["commitments"]) != ASKED_PLEDGES:
+            raise BenchError(f"The asked country has {len(country['commitments'])} commitments, not {ASKED_PLEDGES}.")
+    for status in answers[2:]:
+        countries = {country for told in status["stances"].values() for actors in told.values() for country in actors}
+        if countries != set(COUNTRIES):
+            raise BenchError(f"The status tells of {len(countries)} countries, not {len(COUNTRIES)}.")
+    return answers
 
 
 # --- replaying --------------------------------------------------------------------------------------------------------

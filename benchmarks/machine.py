@@ -33,11 +33,13 @@ class Machine:
 
     url: str
     folder: Path
+    busy: float  # processes that wanted a core when the run began, over the last minute
 
 
 @contextlib.contextmanager
 def running_machine(folder: Path | None) -> Iterator[Machine]:
     """A PostgreSQL of its own for this run, with the durable settings of real use."""
+    busy = os.getloadavg()[0]
     parent = Path(tempfile.mkdtemp(prefix="registry-bench-", dir=folder))
     parent.chmod(0o755)  # PostgreSQL's account has to pass
     os.environ["PYTHONPYCACHEPREFIX"] = str(parent / "bytecode")
@@ -46,7 +48,7 @@ def running_machine(folder: Path | None) -> Iterator[Machine]:
         with private_postgres(parent / "state") as url:
             _check_durable(url)
             run(module("service.cli", "--help"))  # compiles, so that no measured start has to
-            yield Machine(url, parent)
+            yield Machine(url, parent, busy)
     finally:
         shutil.rmtree(parent, ignore_errors=True)
 
@@ -112,5 +114,6 @@ def describe(machine: Machine) -> str:
     return (
         f"{cores} cores, {memory:.0f} GiB, {platform.system()} {platform.machine()}, PostgreSQL {postgres} "
         f"(fsync on, wal_sync_method {query(machine.url, 'SHOW wal_sync_method')}, shared_buffers "
-        f"{query(machine.url, 'SHOW shared_buffers')}), Python {platform.python_version()}"
+        f"{query(machine.url, 'SHOW shared_buffers')}), Python {platform.python_version()}; load average before the run "
+        f"{machine.busy:.1f}"
     )

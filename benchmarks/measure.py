@@ -109,10 +109,12 @@ def _figure(series: Series) -> str:
 def _measurements(series: Mapping[str, Series]) -> str:
     lines = ["| measured | median | range | latency, median | p99 |", "|---|---:|---:|---:|---:|"]
     for name, one in series.items():
-        low, high = (f"{value:,.4g}" if value < 100 else f"{value:,.0f}" for value in (min(one.values), max(one.values)))
+        low, high = (
+            f"{value:,.4g}" if value < 100 else f"{value:,.0f}" for value in (min(one.values), max(one.values))
+        )
         p50 = f"{one.p50:.2f} ms" if one.typical else ""
         p99 = f"{statistics.median(one.slowest):.2f} ms" if one.slowest else ""
-        lines.append(f"| {name} | {_figure(one)} | {low} – {high} | {p50} | {p99} |")
+        lines.append(f"| {name} | {_figure(one)} | {low} to {high} | {p50} | {p99} |")
     return "\n".join(lines)
 
 

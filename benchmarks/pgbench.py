@@ -35,7 +35,9 @@ class Pgbench:
     def __init__(self, machine: Machine, body: bytes) -> None:
         self._program = find_binaries() / "pgbench"
         if not self._program.exists():
-            raise BenchError(f"There is no pgbench in {self._program.parent}: install PostgreSQL's contributed programs.")
+            raise BenchError(
+                f"There is no pgbench in {self._program.parent}: install PostgreSQL's contributed programs."
+            )
         self._folder = machine.folder
         self._body = body.decode()
         self._url = create_database(machine, "comparable", migrated=False)
@@ -56,8 +58,7 @@ class Pgbench:
     def _script(self, rows: int, *, locked: bool) -> Path:
         path = self._folder / f"insert-{rows}-{'locked' if locked else 'free'}.sql"
         insert = (
-            "INSERT INTO comparable (event_id, kind, coalition, recorded_at, body) VALUES "
-            f"{', '.join([_ROW] * rows)};"
+            f"INSERT INTO comparable (event_id, kind, coalition, recorded_at, body) VALUES {', '.join([_ROW] * rows)};"
         )
         lines = ["BEGIN;", _LOCK, insert, "COMMIT;"] if locked else [insert]
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -40,9 +40,7 @@ def _asking(path_asked: str) -> Callable[[Machine, Options, Path], tuple[int, st
         url = create_database(machine, "profiled")
         load_asked(machine, url, options.seed)
         with running_server(url, profile=path) as port:
-            outcome = ask_anew(
-                port, Question(path_asked), Instants(), connections=HEADLINE, seconds=options.seconds
-            )
+            outcome = ask_anew(port, Question(path_asked), Instants(), connections=HEADLINE, seconds=options.seconds)
         return len(outcome.latencies), "requests"
 
     return ask

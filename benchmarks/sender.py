@@ -1,7 +1,7 @@
 """The load generator's process: sends ready requests over kept connections, one at a time on each.
 
-It parses no more of an answer than its status and its length, so that what is measured is the server. It reads a pickled
-`Job` from standard input and writes a pickled `Outcome`.
+It parses no more of an answer than its status and its length, so that what is measured is the server. It reads a
+pickled `Job` from standard input and writes a pickled `Outcome`.
 """
 
 import asyncio

@@ -2,8 +2,8 @@
 
 A coalition has forty countries with four subjects each, about which rounds of statements are made, a month apart. One
 statement in ten is late: it tells of a day some months before what was said of its subject already. When a coalition's
-rounds are over the next one begins, so that the log grows by subjects, and each subject's history stays as long as those
-of real ones.
+rounds are over the next one begins, so that the log grows by subjects, and each subject's history stays as long as
+those of real ones.
 """
 
 from collections.abc import Iterator
@@ -15,10 +15,12 @@ Json = dict[str, Any]
 
 ASKED_COALITION = "asked"
 ASKED_COUNTRY = "GB"
-COUNTRIES = tuple(
-    "GB FR DE PL IT ES NL BE DK SE NO FI EE LV LT CZ SK HU RO BG GR HR SI AT CH IE PT LU IS AL MK ME RS MD TR CA AU NZ "
-    "JP KR".split()
-)
+COUNTRIES = (
+    "GB", "FR", "DE", "PL", "IT", "ES", "NL", "BE", "DK", "SE", "NO", "FI", "EE", "LV", "LT", "CZ", "SK", "HU",
+    "RO", "BG", "GR", "HR", "SI", "AT", "CH", "IE", "PT", "LU", "IS", "AL", "MK", "ME", "RS", "MD", "TR", "CA",
+    "AU", "NZ", "JP", "KR",
+)  # fmt: skip
+ASKED_PLEDGES = 10
 _ROUNDS = 12
 _ASKED_ROUNDS = 5
 _LATE = 0.1
@@ -29,9 +31,10 @@ _CATEGORIES = ("ground_troops", "air", "maritime", "training", "logistics", "int
                "monitoring_verification", "weapons_ammunition")  # fmt: skip
 _STANCES = ("supportive", "undecided", "opposed")
 _WORDS = (
-    "ministers parliament force ceasefire after the agreement brigade pledged support would stay until review next "
-    "autumn budget allies training mission engineers airspace patrol harbour escorts funds mandate staff of and for in"
-).split()
+    "ministers", "parliament", "force", "ceasefire", "after", "the", "agreement", "brigade", "pledged", "support",
+    "would", "stay", "until", "review", "next", "autumn", "budget", "allies", "training", "mission", "engineers",
+    "airspace", "patrol", "harbour", "escorts", "funds", "mandate", "staff", "of", "and", "for", "in",
+)  # fmt: skip
 
 
 def registration(slug: str) -> Json:
@@ -47,7 +50,7 @@ def coalition_slug(number: int) -> str:
 def asked_statements(seed: int) -> Iterator[Json]:
     """The coalition that is asked about: its asked country has ten commitments of five statements each."""
     yield from _organisation(ASKED_COALITION)
-    further = [(ASKED_COUNTRY, f"pledge-{number}") for number in range(3, 10)]
+    further = [(ASKED_COUNTRY, f"pledge-{number}") for number in range(3, ASKED_PLEDGES)]
     yield from _rounds(ASKED_COALITION, Random(f"{seed}/asked"), _ASKED_ROUNDS, further)
 
 

@@ -79,6 +79,8 @@ def _claim(sizes: Sequence[int], report: Report) -> None:
     report.require("rebuild", _named("rebuild", sizes[-1]), 3000)
     if len(sizes) > 1:
         for name in ("import", "rebuild"):
-            small, large = (report.series(f"{_named(name, size)}: memory", "MiB").median for size in (sizes[0], sizes[-1]))
+            small, large = (
+                report.series(f"{_named(name, size)}: memory", "MiB").median for size in (sizes[0], sizes[-1])
+            )
             report.bound(f"peak memory of {name}", (f"{large:.0f} MiB at {sizes[-1]:,}", large),
                          (f"{small:.0f} MiB at {sizes[0]:,}", small), 1.2)  # fmt: skip

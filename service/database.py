@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 from psycopg.abc import Buffer
 from psycopg.adapt import Loader
-from psycopg.pq import Format
+from psycopg.types.string import ByteaBinaryLoader
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from sqlalchemy import MetaData
 
@@ -42,14 +42,10 @@ class _RawJson(Loader):
         return bytes(data)
 
 
-class _RawJsonBinary(_RawJson):
-    format = Format.BINARY
-
-
 def register_json(connection: Connection) -> None:
     """Lets JSON pass through a connection as bytes."""
-    for loader in (_RawJson, _RawJsonBinary):
-        connection.adapters.register_loader("json", loader)
+    connection.adapters.register_loader("json", _RawJson)
+    connection.adapters.register_loader("json", ByteaBinaryLoader)  # the same for binary rows, without Python
 
 
 async def _configure(connection: Connection) -> None:

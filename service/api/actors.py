@@ -1,14 +1,12 @@
 """Who can be named: countries, organisations, by code, name or alias, in any language."""
 
-from typing import Annotated
-
 import orjson
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from service.domain.actors import find_actors
-from service.web.asking import JSON
+from service.web.asking import JSON, documented, read_query
 from service.web.serving import may_read
 
 router = APIRouter(tags=["actors"], dependencies=[Depends(may_read)])
@@ -23,9 +21,10 @@ class AskedActors(BaseModel):
     limit: int = Field(50, ge=1, le=500)
 
 
-@router.get("/v1/actors", operation_id="findActors")
-async def list_actors(asked: Annotated[AskedActors, Query()]) -> Response:
+@router.get("/v1/actors", operation_id="findActors", openapi_extra=documented(AskedActors))
+async def list_actors(request: Request) -> Response:
     """Actors whose code, name or alias fits, best first."""
+    asked = read_query(request, AskedActors)
     items = [
         {"code": one.code, "name": one.name, "kind": one.kind, "aliases": list(one.aliases)}
         for one in find_actors(asked.q, asked.limit)

@@ -1,8 +1,6 @@
 """Coalitions: which there are, and where each stands."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from service.api.answering import Found, find_states
@@ -11,24 +9,26 @@ from service.domain.dates import render_instant
 from service.domain.errors import Unknown
 from service.domain.status import status
 from service.segments.query import References, Scope, Span, spans_at
-from service.web.asking import Asked, answer, basis_of
+from service.web.asking import Asked, answer, basis_of, documented, read_query
 from service.web.serving import Services, may_read, services
 
 router = APIRouter(tags=["coalitions"], dependencies=[Depends(may_read)])
 
 
-@router.get("/v1/coalitions", operation_id="listCoalitions")
-async def list_coalitions(request: Request, asked: Annotated[Asked, Query()]) -> Response:
+@router.get("/v1/coalitions", operation_id="listCoalitions", openapi_extra=documented(Asked))
+async def list_coalitions(request: Request) -> Response:
     """The coalitions, with their aliases, their forces, and their first and last statement."""
+    asked = read_query(request, Asked)
     served = services(request)
     found = await find_states(served, asked, Scope.REGISTRATIONS, {}, references=References.NONE)
     items = await _with_spans(served, found, None)
     return answer(request, {"items": items, "next": None, "basis": basis_of(request, found.basis, found.moment)})
 
 
-@router.get("/v1/coalitions/{coalition}", operation_id="getCoalition")
-async def get_coalition(request: Request, coalition: str, asked: Annotated[Asked, Query()]) -> Response:
+@router.get("/v1/coalitions/{coalition}", operation_id="getCoalition", openapi_extra=documented(Asked))
+async def get_coalition(request: Request, coalition: str) -> Response:
     """One coalition, with its aliases, its force, and its first and last statement."""
+    asked = read_query(request, Asked)
     served = services(request)
     values = {"coalition": coalition, "family": "coalition", "slug": "registration"}
     found = await find_states(served, asked, Scope.SUBJECT, values, references=References.NONE)
@@ -56,9 +56,10 @@ def _coalition(slug: str, state: Json, span: Span | None) -> Json:
     }
 
 
-@router.get("/v1/coalitions/{coalition}/status", operation_id="getCoalitionStatus")
-async def get_status(request: Request, coalition: str, asked: Annotated[Asked, Query()]) -> Response:
+@router.get("/v1/coalitions/{coalition}/status", operation_id="getCoalitionStatus", openapi_extra=documented(Asked))
+async def get_status(request: Request, coalition: str) -> Response:
     """Where the coalition stands: phase, members, stances, commitments, ceasefires, meetings, warnings."""
+    asked = read_query(request, Asked)
     served = services(request)
     found = await find_states(
         served, asked, Scope.COALITION, {"coalition": coalition}, references=References.LISTED_WHOLE

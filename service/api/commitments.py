@@ -1,8 +1,6 @@
 """Who has promised what: one country's commitments, and all of a coalition's."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import Field
 from starlette.responses import RedirectResponse, Response
 
@@ -12,7 +10,7 @@ from service.domain.errors import Fault, Invalid, Unknown
 from service.domain.pledge import LADDER, Category, CommitmentStatus, Firmness
 from service.domain.statement import Slug
 from service.segments.query import Scope
-from service.web.asking import Asked, answer, basis_of
+from service.web.asking import Asked, answer, basis_of, documented, read_query
 from service.web.serving import may_read, services
 
 router = APIRouter(tags=["commitments"], dependencies=[Depends(may_read)])
@@ -35,9 +33,12 @@ class AskedCommitments(AskedPage):
     stale: bool | None = None
 
 
-@router.get("/v1/countries/{code}/commitments", operation_id="getCountryCommitments")
-async def get_country_commitments(request: Request, code: str, asked: Annotated[AskedCountry, Query()]) -> Response:
+@router.get(
+    "/v1/countries/{code}/commitments", operation_id="getCountryCommitments", openapi_extra=documented(AskedCountry)
+)
+async def get_country_commitments(request: Request, code: str) -> Response:
     """One country's commitments in every coalition, with its role and its stances."""
+    asked = read_query(request, AskedCountry)
     served = services(request)
     country = _country(code)
     if country != code:
@@ -75,9 +76,12 @@ def _country(code: str) -> str:
     return actor
 
 
-@router.get("/v1/coalitions/{coalition}/commitments", operation_id="listCommitments")
-async def list_commitments(request: Request, coalition: str, asked: Annotated[AskedCommitments, Query()]) -> Response:
+@router.get(
+    "/v1/coalitions/{coalition}/commitments", operation_id="listCommitments", openapi_extra=documented(AskedCommitments)
+)
+async def list_commitments(request: Request, coalition: str) -> Response:
     """All commitments within a coalition, filtered."""
+    asked = read_query(request, AskedCommitments)
     served = services(request)
     point, _ = continued(asked)
     values = {"coalition": coalition, "families": ["pledge", "ceasefire"]}

@@ -1,9 +1,7 @@
 """The log for programs: in order, and each event with what the record says of it."""
 
-from typing import Annotated
-
 import orjson
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
@@ -12,7 +10,7 @@ from service.domain.errors import Unknown
 from service.domain.record import is_event_id
 from service.log.read import cloud_event, event_json, find_event, list_events_about, read_events
 from service.segments.effective import find_effective, find_event_ids
-from service.web.asking import JSON, etag_of
+from service.web.asking import JSON, documented, etag_of, read_query
 from service.web.serving import may_read, services, takes_no_parameters
 
 router = APIRouter(tags=["events"], dependencies=[Depends(may_read)])
@@ -27,9 +25,10 @@ class AskedEvents(BaseModel):
     limit: int = Field(50, ge=1, le=500)
 
 
-@router.get("/v1/events", operation_id="listEvents")
-async def list_events(request: Request, asked: Annotated[AskedEvents, Query()]) -> Response:
+@router.get("/v1/events", operation_id="listEvents", openapi_extra=documented(AskedEvents))
+async def list_events(request: Request) -> Response:
     """The log in order, as CloudEvents; `next` is the position to go on from."""
+    asked = read_query(request, AskedEvents)
     async with services(request).pool.connection() as connection:
         found = await read_events(connection, after=asked.after, limit=asked.limit)
     content = {

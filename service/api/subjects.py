@@ -1,10 +1,9 @@
 """Subjects: the states of a family, one subject with all its actors, and everything that was ever known of it."""
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated
 
 import orjson
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from service.api.answering import AskedPage, continued, find_states, page
@@ -16,7 +15,7 @@ from service.domain.subject import SubjectKey
 from service.log.read import EventRow, event_json
 from service.segments.history import Rectangle, history_of
 from service.segments.query import Point, Scope
-from service.web.asking import Asked, answer, basis_of, find_point, moment_of
+from service.web.asking import Asked, answer, basis_of, documented, find_point, moment_of, read_query
 from service.web.serving import Services, may_read, services
 
 router = APIRouter(tags=["subjects"], dependencies=[Depends(may_read)])
@@ -31,7 +30,8 @@ LISTED = {
 
 
 def _list_family(family: str) -> Callable[..., Awaitable[Response]]:
-    async def list_subjects(request: Request, coalition: str, asked: Annotated[AskedPage, Query()]) -> Response:
+    async def list_subjects(request: Request, coalition: str) -> Response:
+        asked = read_query(request, AskedPage)
         served = services(request)
         point, _ = continued(asked)
         families = [family, "ceasefire"] if family == "pledge" else [family]
@@ -48,6 +48,7 @@ for plural, singular in LISTED.items():
         _list_family(singular),
         methods=["GET"],
         operation_id=f"list{plural.capitalize()}",
+        openapi_extra=documented(AskedPage),
         summary=f"The {plural} of a coalition",
     )
 
@@ -58,11 +59,10 @@ def _known_family(family: str) -> str:
     return family
 
 
-@router.get("/v1/subjects/{coalition}/{family}/{slug}", operation_id="getSubject")
-async def get_subject(
-    request: Request, coalition: str, family: str, slug: str, asked: Annotated[Asked, Query()]
-) -> Response:
+@router.get("/v1/subjects/{coalition}/{family}/{slug}", operation_id="getSubject", openapi_extra=documented(Asked))
+async def get_subject(request: Request, coalition: str, family: str, slug: str) -> Response:
     """One subject with all its actors."""
+    asked = read_query(request, Asked)
     served = services(request)
     values = {"coalition": coalition, "family": _known_family(family), "slug": slug}
     every = await find_states(served, asked, Scope.SUBJECT_AND_CEASEFIRES, values)
@@ -78,11 +78,14 @@ async def get_subject(
     )
 
 
-@router.get("/v1/subjects/{coalition}/{family}/{slug}/history", operation_id="getSubjectHistory")
-async def get_history(
-    request: Request, coalition: str, family: str, slug: str, asked: Annotated[Asked, Query()]
-) -> Response:
+@router.get(
+    "/v1/subjects/{coalition}/{family}/{slug}/history",
+    operation_id="getSubjectHistory",
+    openapi_extra=documented(Asked),
+)
+async def get_history(request: Request, coalition: str, family: str, slug: str) -> Response:
     """Every statement, correction and state of a subject, on both axes, as far as known at the position asked about."""
+    asked = read_query(request, Asked)
     served = services(request)
     async with served.pool.connection() as connection:
         point = await find_point(asked, connection, served.clock())

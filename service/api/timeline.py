@@ -3,7 +3,7 @@
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
@@ -17,7 +17,7 @@ from service.domain.kinds import KINDS
 from service.domain.statement import check_printable
 from service.segments.query import Basis, Point, Scope, resolve_known_at, states_at
 from service.segments.timeline import Changes, Told, list_changes, list_statements
-from service.web.asking import LAST, answer, basis_of, find_point, moment_of, parse_parameter
+from service.web.asking import LAST, answer, basis_of, documented, find_point, moment_of, parse_parameter, read_query
 from service.web.serving import Services, may_read, services
 
 router = APIRouter(tags=["timeline"], dependencies=[Depends(may_read)])
@@ -35,9 +35,10 @@ class AskedTimeline(AskedPage):
     )
 
 
-@router.get("/v1/coalitions/{coalition}/timeline", operation_id="getTimeline")
-async def get_timeline(request: Request, coalition: str, asked: Annotated[AskedTimeline, Query()]) -> Response:
+@router.get("/v1/coalitions/{coalition}/timeline", operation_id="getTimeline", openapi_extra=documented(AskedTimeline))
+async def get_timeline(request: Request, coalition: str) -> Response:
     """Statements in the order in which they occurred; those that may have occurred by then stand apart."""
+    asked = read_query(request, AskedTimeline)
     served = services(request)
     pinned, cursor = continued(asked, (str, int))
     first = parse_parameter("from", asked.from_, parse_edtf).earliest if asked.from_ else None
@@ -118,12 +119,13 @@ class AskedChanges(BaseModel):
     to_position: int | None = Field(None, ge=0, le=2**62, description="short for to_known_position")
 
 
-@router.get("/v1/coalitions/{coalition}/changes", operation_id="getChanges")
-async def get_changes(request: Request, coalition: str, asked: Annotated[AskedChanges, Query()]) -> Response:
+@router.get("/v1/coalitions/{coalition}/changes", operation_id="getChanges", openapi_extra=documented(AskedChanges))
+async def get_changes(request: Request, coalition: str) -> Response:
     """What differs between two points: what moved, and what we learned, each with the events that caused it.
 
     Where neither end names what was known, both are as known now; where only one does, the other is the head.
     """
+    asked = read_query(request, AskedChanges)
     served = services(request)
     start_at = min(parse_parameter("from", asked.from_, parse_as_of), LAST)
     end_at = min(parse_parameter("to", asked.to, parse_as_of), LAST)

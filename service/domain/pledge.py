@@ -406,8 +406,8 @@ UNMET = frozenset({ConditionStatus.OUTSTANDING, ConditionStatus.FAILED})
 
 def _expiries(state: PledgeState) -> tuple[datetime, ...]:
     """A pledge lapses after its deadline or its end, and is overdue once its start has passed."""
-    days = map(day_after, (state.deadline, state.ends, state.starts))
-    return tuple(day for day in days if day is not None)
+    named = [edtf for edtf in (state.deadline, state.ends, state.starts) if edtf]
+    return tuple(day for day in map(day_after, named) if day is not None) if named else ()
 
 
 FAMILY = Family(name="pledge", state=PledgeState, step=_step, settle=_settle, expiries=_expiries)

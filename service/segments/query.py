@@ -14,6 +14,7 @@ import orjson
 from service.database import OPEN, Connection, fetch
 from service.domain.errors import Fault, Invalid
 from service.domain.subject import SubjectKey
+from service.domain.timeline import NOTHING
 from service.log.append import SHARE_GATE
 
 MOST_REFERENCES = 50
@@ -148,15 +149,13 @@ async def states_at(
 
 
 def _row(row: Any) -> StateRow:  # noqa: ANN401 - a row of the driver
-    state, possible, rivals, references = row[7:]
+    _, _, _, coalition, family, slug, actor, state, possible, rivals, references = row
     return StateRow(
-        key=SubjectKey(*row[3:7]),
-        state=None if state is None else orjson.loads(state),
-        possible=[] if possible == b"[]" else orjson.loads(possible),
-        rivals=[] if rivals == b"[]" else orjson.loads(rivals),
-        references=[]
-        if references is None
-        else [one for causes in orjson.loads(references) for one in causes][-MOST_REFERENCES:],
+        SubjectKey(coalition, family, slug, actor),
+        None if state is None else orjson.loads(state),
+        [] if possible == NOTHING else orjson.loads(possible),
+        [] if rivals == NOTHING else orjson.loads(rivals),
+        [] if references is None else _flat(references),
     )
 
 

@@ -7,13 +7,14 @@ from urllib.parse import urlencode
 
 import orjson
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.responses import Response
 
 from service.database import Connection
 from service.domain.answers import Json, Moment
 from service.domain.dates import END, TICK, parse_as_of, parse_instant, render_instant
 from service.domain.errors import Fault, Invalid
+from service.domain.kinds import invalid
 from service.segments.query import Basis, Point, resolve_known_at
 from service.web.pinned import PINNED
 from service.web.serving import Services, services
@@ -36,6 +37,48 @@ class Asked(BaseModel):
 
 LAST = END - TICK
 """The last moment that can be asked about: segments without an end run to `END`, which is no part of them."""
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read_query(request: Request, model: type[Model]) -> Model:
+    """The parameters of a question; raises `Invalid` with a pointer to each that is unknown, wrong or given twice."""
+    given: dict[str, str] = {}
+    for name, value in request.query_params.multi_items():
+        if name in given:
+            detail = "This parameter is given twice."
+            raise Invalid(detail, Fault(f"/query/{name}", "given_twice", detail))
+        given[name] = value
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        faults = (
+            Fault(one.pointer, one.code, "This parameter is unknown here." if one.code == _UNKNOWN else one.detail)
+            for one in invalid(error, pointer="/query").faults
+        )
+        raise Invalid("A parameter is not valid; see `errors`.", *faults) from None
+
+
+_UNKNOWN = "extra_forbidden"
+
+
+def documented(model: type[BaseModel]) -> dict[str, Any]:
+    """The same parameters for the OpenAPI document: reading them by hand costs a third of what the framework takes."""
+    schema = model.model_json_schema()
+    required = schema.get("required", ())
+    return {
+        "parameters": [
+            {
+                "name": name,
+                "in": "query",
+                "required": name in required,
+                "schema": {key: value for key, value in member.items() if key not in ("title", "description")},
+                **({"description": member["description"]} if "description" in member else {}),
+            }
+            for name, member in schema["properties"].items()
+        ]
+    }
 
 
 async def find_point(asked: Asked, connection: Connection, now: datetime) -> Point:
