@@ -5,10 +5,10 @@ from itertools import islice
 
 import orjson
 
-from benchmarks.load import Supply, ask, post
+from benchmarks.load import WARM_UP, Supply, ask, post
 from benchmarks.machine import BenchError, Machine, create_database, query
 from benchmarks.measure import Options, Report
-from benchmarks.pgbench import Pgbench, Speed
+from benchmarks.pgbench import Pgbench
 from benchmarks.server import running_server
 from benchmarks.statements import coalition_slug, growing_statements
 from service.domain.kinds import parse_statement
@@ -26,6 +26,7 @@ def measure_single(machine: Machine, options: Options, report: Report) -> None:
     url = create_database(machine, "single")
     with running_server(url) as port:
         supply = Supply(single_requests(port, options.seed))
+        supply.send(port, connections=WRITERS, seconds=WARM_UP, at_most=_MOST_PER_SECOND)
         for repeat in range(options.repeats):
             report.say(f"a: appending, {repeat + 1} of {options.repeats}")
             outcome = supply.send(
@@ -33,8 +34,8 @@ def measure_single(machine: Machine, options: Options, report: Report) -> None:
             )
             report.series("append, 16 writers", "statements/s").add(outcome)
             for name, locked in (("pgbench, 1 row, lock", True), ("pgbench, 1 row, no order", False)):
-                speed = pgbench.insert(rows=1, locked=locked, clients=WRITERS, seconds=options.seconds)
-                _add(report, name, speed)
+                rows = pgbench.insert(rows=1, locked=locked, clients=WRITERS, seconds=options.seconds)
+                report.series(name, "rows/s").values.append(rows)
     _check_log(url)
     report.compare("append: ordered, folded, provable", "append, 16 writers", "pgbench, 1 row, lock", 0.6)
     report.compare("append beside unordered rows", "append, 16 writers", "pgbench, 1 row, no order")
@@ -46,6 +47,7 @@ def measure_batches(machine: Machine, options: Options, report: Report) -> None:
     url = create_database(machine, "batches")
     with running_server(url) as port:
         supply = Supply(batch_requests(port, options.seed))
+        supply.send(port, connections=max(options.writers), seconds=WARM_UP, at_most=_MOST_BATCHES_PER_SECOND)
         for repeat in range(options.repeats):
             report.say(f"b: appending by the hundred, {repeat + 1} of {options.repeats}")
             for writers in options.writers:
@@ -53,8 +55,9 @@ def measure_batches(machine: Machine, options: Options, report: Report) -> None:
                 outcome = supply.send(port, connections=writers, seconds=options.seconds, at_most=at_most)
                 report.series(f"batches of 100, {writers} writers", "statements/s").add(outcome, each=BATCH)
                 for locked in (True, False):
-                    speed = pgbench.insert(rows=BATCH, locked=locked, clients=writers, seconds=options.seconds)
-                    _add(report, f"pgbench, 100 rows, {'lock' if locked else 'no order'}, {writers} clients", speed)
+                    name = f"pgbench, 100 rows, {'lock' if locked else 'no order'}, {writers} clients"
+                    rows = pgbench.insert(rows=BATCH, locked=locked, clients=writers, seconds=options.seconds)
+                    report.series(name, "rows/s").values.append(rows)
     _check_log(url)
     for writers in options.writers:
         report.compare(
@@ -92,12 +95,6 @@ def _registered(port: int, seed: int) -> Iterator[dict[str, object]]:
             ask(port, "/v1/coalitions", {"slug": coalition_slug(number), "name": coalition_slug(number)})
             known = number
         yield one
-
-
-def _add(report: Report, name: str, speed: Speed) -> None:
-    series = report.series(name, "rows/s")
-    series.values.append(speed.rows)
-    series.typical.append(speed.latency)
 
 
 def _check_log(url: str) -> None:

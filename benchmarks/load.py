@@ -13,6 +13,7 @@ from benchmarks.machine import TOKEN, BenchError, run
 from benchmarks.sender import Job, Outcome
 from benchmarks.statements import Json
 
+WARM_UP = 0.5  # seconds: connections opened, queries prepared
 _PROCESS = [sys.executable, "-c", "from benchmarks.sender import main; main()"]
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import orjson
 import psycopg
 
-from benchmarks.load import ask, get, send
+from benchmarks.load import WARM_UP, ask, get, send
 from benchmarks.machine import BenchError, Machine, create_database, module, query, run
 from benchmarks.measure import Options, Report
 from benchmarks.sender import Job, Outcome
@@ -87,6 +87,8 @@ def measure_lookup(machine: Machine, options: Options, report: Report) -> None:
     with running_server(url) as port, running_server() as constant:
         check_answers(port, older)
         loads = _loads(port, constant, older)
+        for load in loads.values():
+            load(max(options.connections), WARM_UP)
         for repeat in range(options.repeats):
             report.say(f"c: looking up, {repeat + 1} of {options.repeats}")
             for connections in options.connections:

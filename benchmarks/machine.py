@@ -114,6 +114,6 @@ def describe(machine: Machine) -> str:
     return (
         f"{cores} cores, {memory:.0f} GiB, {platform.system()} {platform.machine()}, PostgreSQL {postgres} "
         f"(fsync on, wal_sync_method {query(machine.url, 'SHOW wal_sync_method')}, shared_buffers "
-        f"{query(machine.url, 'SHOW shared_buffers')}), Python {platform.python_version()}; load average before the run "
-        f"{machine.busy:.1f}"
+        f"{query(machine.url, 'SHOW shared_buffers')}), Python {platform.python_version()}; "
+        f"load average before the run {machine.busy:.1f}"
     )

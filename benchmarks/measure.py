@@ -123,5 +123,5 @@ def _claims(claims: list[Claim]) -> str:
     for one in claims:
         target = "" if one.target is None else f"{'≤' if one.at_most else '≥'} {one.target:g}"
         met = "" if one.target is None else "yes" if one.is_met else "**no**"
-        lines.append(f"| {one.what} | {one.ours} | {one.against} | {one.ratio:.2f} | {target} | {met} |")
+        lines.append(f"| {one.what} | {one.ours} | {one.against} | {one.ratio:.3f} | {target} | {met} |")
     return "\n".join(lines)

@@ -24,7 +24,8 @@ def profile(machine: Machine, what: str, options: Options) -> str:
     stats = pstats.Stats(str(path), stream=out)
     stats.sort_stats("tottime").print_stats(_SHOWN)
     stats.sort_stats("cumulative").print_stats("service", _SHOWN)
-    return f"{what}: {done} {unit} under the profiler\n{out.getvalue()}"
+    note = "what `lifespan` or `poll` shows as time of its own is waiting: for requests, for PostgreSQL, for a core"
+    return f"{what}: {done} {unit} under the profiler; {note}\n{out.getvalue()}"
 
 
 def _append(machine: Machine, options: Options, path: Path) -> tuple[int, str]:

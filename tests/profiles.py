@@ -6,7 +6,7 @@ from typing import Final
 from hypothesis import HealthCheck, settings
 
 THOROUGH: Final = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
-_MORE: Final = 25  # times as many in the thorough profile
+_MORE: Final = 10  # times as many in the thorough profile
 
 settings.register_profile(
     "quick", deadline=None, suppress_health_check=list(HealthCheck), database=None, derandomize=True, print_blob=True

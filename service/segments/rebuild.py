@@ -5,9 +5,11 @@ schema of its own; compares them with the live ones, both ways; and, if asked, t
 under the gate. `verify` does the same without the last step, and hashes every leaf anew.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
@@ -24,10 +26,11 @@ from service.log.merkle import Frontier
 from service.log.read import EventRow, read_events
 from service.segments.effective import FIND_COALITIONS, Versions, load_known
 from service.segments.revise import Planes, touches
-from service.segments.tables import DERIVED, PARTITIONS, RIGHTS
+from service.segments.tables import DERIVED, LATE_INDEXES, PARTITIONS, RIGHTS
 
 BATCH = 500
 _BESIDE = "registry_rebuild"
+_DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]
 _ALONE = 0x72656275696C64  # "rebuild": the advisory lock of whoever uses the schema beside
 Progress = Callable[[int, int], None]
 """Called with how many events are done, and how many there are."""
@@ -43,11 +46,17 @@ class Finding:
 
 
 @asynccontextmanager
-async def _owner(url: str) -> AsyncIterator[Connection]:
-    """A connection of its own in the owner's role, that sees the tables beside before the live ones."""
+async def _connected(url: str) -> AsyncIterator[Connection]:
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
         register_json(connection)
         await connection.execute("SET TIME ZONE 'UTC'")
+        yield connection
+
+
+@asynccontextmanager
+async def _owner(url: str) -> AsyncIterator[Connection]:
+    """A connection of its own in the owner's role, that sees the tables beside before the live ones."""
+    async with _connected(url) as connection:
         row = await fetch(connection, "SELECT current_schema(), current_database()")
         live, database = row[0]
         if not (await fetch(connection, f"SELECT pg_try_advisory_lock({_ALONE})"))[0][0]:
@@ -55,6 +64,8 @@ async def _owner(url: str) -> AsyncIterator[Connection]:
         await connection.execute(f'GRANT CREATE ON DATABASE "{database}" TO {OWNER}'.encode())
         await connection.execute(f"SET ROLE {OWNER}".encode())
         await connection.execute(f'SET search_path TO {_BESIDE}, "{live}"'.encode())
+        # What is built beside is worth nothing until it is in place: only that commit waits for the disk.
+        await connection.execute("SET synchronous_commit TO off")
         yield connection
 
 
@@ -63,9 +74,11 @@ async def rebuild(url: str, progress: Progress = lambda *_: None) -> list[Findin
     async with _owner(url) as connection:
         live = await _live_schema(connection)
         await _create_beside(connection)
-        done = await _replay_all(connection, progress)
+        done = await _replay_all(url, connection, progress)
         findings = await _compare(connection, live, done)
+        await _finish_beside(connection)
         async with connection.transaction():
+            await connection.execute("SET LOCAL synchronous_commit TO on")
             await connection.execute(append.TAKE_GATE)
             await connection.execute(append.LOCK_HEAD)
             while events := await read_events(connection, after=done, limit=BATCH):
@@ -82,21 +95,36 @@ async def verify(url: str, progress: Progress = lambda *_: None) -> list[Finding
         await _create_beside(connection)
         try:
             leaves = _Leaves()
-            done = await _replay_all(connection, progress, leaves.check)
+            done = await _replay_all(url, connection, progress, leaves.check)
             findings = await leaves.close(connection)
             return findings + await _compare(connection, live, done)
         finally:
             await connection.execute(f"DROP SCHEMA {_BESIDE} CASCADE".encode())
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A batch of the log, read and lifted."""
+
+    rows: list[EventRow]
+    lifted: list[tuple[dict[str, Any], Event]]
+
+
 async def replay(connection: Connection, events: Sequence[EventRow]) -> None:
     """Computes what a batch of the log's events makes, in the tables that come first on the search path."""
-    entries = [(row, *lift(row.kind, row.version, row.body)) for row in events]
-    named = sorted({name for _, _, event in entries for name in _named(event)})
-    coalitions = await _registered(connection, {row.coalition for row in events})
+    await _store(connection, *await _compute(connection, _lift(events)))
+
+
+def _lift(events: Sequence[EventRow]) -> _Read:
+    return _Read(list(events), [lift(row.kind, row.version, row.body) for row in events])
+
+
+async def _compute(connection: Connection, batch: _Read) -> tuple[Versions, Planes]:
+    named = sorted({name for _, event in batch.lifted for name in _named(event)})
+    coalitions = await _registered(connection, {row.coalition for row in batch.rows})
     known = await load_known(connection, named, coalitions)
     steps: list[tuple[int, tuple[Revision, ...]]] = []
-    for row, content, event in entries:
+    for row, (content, event) in zip(batch.rows, batch.lifted, strict=True):
         revisions = decide(event, event_id=row.event_id, position=row.position, known=known, content=content)
         steps.append((row.position, revisions))
     planes, versions = Planes(), Versions()
@@ -104,6 +132,10 @@ async def replay(connection: Connection, events: Sequence[EventRow]) -> None:
     for position, revisions in steps:
         versions.put((revision.after for revision in revisions), at=position)
         planes.revise(revisions, at=position)
+    return versions, planes
+
+
+async def _store(connection: Connection, versions: Versions, planes: Planes) -> None:
     async with connection.transaction(), connection.pipeline():
         await versions.write(connection)
         await planes.write(connection)
@@ -122,17 +154,36 @@ async def _registered(connection: Connection, slugs: Iterable[str]) -> list[str]
 
 
 async def _replay_all(
-    connection: Connection, progress: Progress, check: Callable[[EventRow], None] = lambda _: None
+    url: str, connection: Connection, progress: Progress, check: Callable[[EventRow], None] = lambda _: None
 ) -> int:
-    """Replays the log up to the end that it has when it gets there; answers the last position."""
+    """Replays the log up to the end that it has when it gets there; answers the last position.
+
+    While one batch is written, the next is read, lifted and checked.
+    """
     done = 0
-    while events := await read_events(connection, after=done, limit=BATCH):
-        for event in events:
-            check(event)
-        await replay(connection, events)
-        done = events[-1].position
-        progress(done, (await fetch(connection, "SELECT size FROM log_head"))[0][0])
+    storing: asyncio.Task[None] | None = None
+    async with _connected(url) as reader:
+        reading = asyncio.create_task(_read_next(reader, done, check))
+        try:
+            while (batch := await reading).rows:
+                done = batch.rows[-1].position
+                reading = asyncio.create_task(_read_next(reader, done, check))
+                if storing is not None:
+                    await storing
+                storing = asyncio.create_task(_store(connection, *await _compute(connection, batch)))
+                progress(done, (await fetch(reader, "SELECT size FROM log_head"))[0][0])
+        finally:
+            await asyncio.gather(*(task for task in (reading, storing) if task is not None), return_exceptions=True)
+    if storing is not None:
+        await storing  # raises what it raised
     return done
+
+
+async def _read_next(reader: Connection, after: int, check: Callable[[EventRow], None]) -> _Read:
+    events = await read_events(reader, after=after, limit=BATCH)
+    for event in events:
+        check(event)
+    return _lift(events)
 
 
 async def _live_schema(connection: Connection) -> str:
@@ -149,16 +200,28 @@ async def _create_beside(connection: Connection) -> None:
         await connection.execute(ddl.encode())
 
 
+async def _finish_beside(connection: Connection) -> None:
+    """What only readers and the proof of no overlap need: quicker made once than kept up."""
+    for ddl in _late_definitions():
+        await connection.execute(ddl.encode())
+
+
+_NEEDED_AT_ONCE = frozenset({"ix_subject_statement_subject_id_latest"})
+
+
 def _definitions() -> list[str]:
-    """The tables as they are declared, and what a declaration cannot say."""
-    dialect = PGDialect_psycopg()  # type: ignore[no-untyped-call]
-    written: list[str] = []
-    for name in reversed(DERIVED):
-        table = METADATA.tables[name]
-        written.append(str(CreateTable(table).compile(dialect=dialect)))
-        indexes = sorted(table.indexes, key=lambda index: str(index.name))
-        written += [str(CreateIndex(index).compile(dialect=dialect)) for index in indexes]
-    return [*written, PARTITIONS, RIGHTS]
+    """The tables as they are declared, what a declaration cannot say, and the indexes that the replay itself uses."""
+    tables = [str(CreateTable(METADATA.tables[name]).compile(dialect=_DIALECT)) for name in reversed(DERIVED)]
+    return [*tables, PARTITIONS, RIGHTS, *(ddl for name, ddl in _indexes() if name in _NEEDED_AT_ONCE)]
+
+
+def _late_definitions() -> list[str]:
+    return [ddl for name, ddl in _indexes() if name not in _NEEDED_AT_ONCE] + [LATE_INDEXES]
+
+
+def _indexes() -> list[tuple[str, str]]:
+    found = [index for name in DERIVED for index in METADATA.tables[name].indexes]
+    return sorted((str(index.name), str(CreateIndex(index).compile(dialect=_DIALECT))) for index in found)
 
 
 async def _take_their_place(connection: Connection, live: str) -> None:

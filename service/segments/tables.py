@@ -91,13 +91,17 @@ PARTITIONS = f"""
 CREATE TABLE segment_superseded PARTITION OF segment FOR VALUES FROM (MINVALUE) TO ({OPEN});
 CREATE TABLE segment_current PARTITION OF segment FOR VALUES FROM ({OPEN}) TO (MAXVALUE);
 CREATE INDEX ix_segment_current_subject_id_valid_from ON segment_current (subject_id, valid_from);
+"""
+"""What is known now apart from what was superseded: the everyday question reads only the small one."""
+
+LATE_INDEXES = """
 CREATE INDEX ix_segment_superseded_bounds
     ON segment_superseded (subject_id, known_to, known_from, valid_from, valid_to);
 -- No two current states of a subject overlap; superseded ones were current once, so they cannot either.
 ALTER TABLE segment_current ADD CONSTRAINT ex_segment_current_overlap
     EXCLUDE USING gist (subject_id WITH =, tstzrange(valid_from, valid_to) WITH &&);
 """
-"""What is known now apart from what was superseded: the everyday question reads only the small one."""
+"""What the replay of a log does without: made once at its end, when the constraint also checks all of it."""
 
 RIGHTS = """
 GRANT SELECT ON subject, statement, subject_statement, segment, segment_current, segment_superseded
