@@ -89,4 +89,4 @@ def empty_database(server_url: str) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def worker_id(request: pytest.FixtureRequest) -> str:
     """The xdist worker's name, also where xdist is not used."""
-    return getattr(request.config, "workerinput", {}).get("workerid", "master")
+    return str(getattr(request.config, "workerinput", {}).get("workerid", "master"))

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -169,7 +169,7 @@ class Server:
 @contextmanager
 def serving(folder: Path, *arguments: str, **settings: str) -> Iterator[Server]:
     """A server that is gone afterwards; its state is below the folder unless the settings say otherwise."""
-    below: Mapping[str, str] = {} if "DATABASE_URL" in settings else {"STATE_DIR": str(folder / "state")}
+    below: dict[str, str] = {} if "DATABASE_URL" in settings else {"STATE_DIR": str(folder / "state")}
     server = Server(folder, *arguments, **(settings | below))
     try:
         yield server

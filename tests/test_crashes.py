@@ -8,8 +8,8 @@ from collections import Counter
 
 import pytest
 
-from tests.processes import Json
-from tests.torture import Death, Sent, Target, Torture, Writers, judge, open_folder
+from tests.processes import Json, open_folder
+from tests.torture import Death, Sent, Target, Torture, Writers, judge
 
 
 def _torture(*deaths: Death) -> Counter[str]:

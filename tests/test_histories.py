@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.domain.changes import Difference
 from service.domain.dates import parse_as_of, render_instant
 from service.domain.subject import SubjectKey
 from service.main import create_app
@@ -399,12 +400,12 @@ def _judge_changes(registry: Bench, ledger: Ledger, instants: Sequence[datetime]
     assert _changes(registry, ledger, Point(first, late), Point(first, late)) == []
 
 
-def _changes(registry: Bench, ledger: Ledger, start: Point, end: Point) -> list[Any]:
-    async def ask() -> list[Any]:
+def _changes(registry: Bench, ledger: Ledger, start: Point, end: Point) -> list[Difference]:
+    async def ask() -> list[Difference]:
         async with registry.pool.connection() as connection:
-            return (await list_changes(connection, ledger.coalition, start, end))[2]
+            return (await list_changes(connection, ledger.coalition, start, end)).rows
 
-    found: list[Any] = registry.run(ask())
+    found: list[Difference] = registry.run(ask())
     return found
 
 

@@ -3,9 +3,9 @@
     python -m tests.torture --rounds 100 [--seed 7] [--writers 8] [--death server --death postmaster …]
 
 Writers record statements, some in batches, some with an Idempotency-Key that they send again after a lost answer, until
-they have one. Meanwhile something dies: the server, its PostgreSQL, one of PostgreSQL's processes; or it stands still for
-a moment. In the end the log has to hold every acknowledged statement once and at its position, nothing that was never
-sent, and no gap, and `verify` has to find it as it should be.
+they have one. Meanwhile something dies: the server, its PostgreSQL, one of PostgreSQL's processes; or it stands still
+for a moment. In the end the log has to hold every acknowledged statement once and at its position, nothing that was
+never sent, and no gap, and `verify` has to find it as it should be.
 """
 
 import argparse

@@ -1,14 +1,16 @@
 """Coalitions: their names, and the facts of organisation that somebody stated about them."""
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from service.domain.actors import ActorCode
 from service.domain.pledge import Condition, ConditionKind
 from service.domain.quantities import Quantity
 from service.domain.statement import Event, Line, Slug, Speaker, Statement, Text, Value
 from service.domain.subject import Change, Family, Item, SubjectState, mentioned
+
+REGISTRATION = "registration"  # the subject that holds a coalition's names
 
 
 class Force(Value):
@@ -73,9 +75,14 @@ class CoalitionStated(Statement):
     kind: Literal["coalition.stated"]
     body: OrganisationTerms
 
+    @model_validator(mode="after")
+    def _leaves_the_registration_alone(self) -> Self:
+        if self.subject == REGISTRATION:
+            raise ValueError(f"the subject `{REGISTRATION}` holds the coalition's names; take another slug")
+        return self
+
 
 KINDS = (CoalitionRegistered, CoalitionStated)
-REGISTRATION = "registration"  # the subject that holds a coalition's names
 
 
 class FigureClaim(Value):
