@@ -98,7 +98,8 @@ class Family(Generic[State]):
     """One family of subjects: its state, and the two functions that fold it.
 
     ``step`` (state before, item) → state after; ``settle`` (state, instant) → the state as time has left it at that
-    instant (``step`` never looks at what ``settle`` sets); ``expiries`` (state) → the instants, in any order, from which ``settle`` may say something else.
+    instant, of which ``step`` never makes anything; ``expiries`` (state) → the instants, in any order, from which
+    ``settle`` may say something else.
     """
 
     name: str
