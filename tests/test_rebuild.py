@@ -261,6 +261,15 @@ def _rebuilding(url: str) -> Iterator[Future[list[Finding]]]:
         yield pool.submit(lambda: asyncio.run(rebuild(url)))
 
 
+@contextmanager
+def reading(url: str) -> Iterator[psycopg.Connection[Any]]:
+    """Somebody who reads in one long transaction, but not for ever."""
+    with contextlib.closing(psycopg.connect(url)) as reader:
+        reader.execute("SET idle_in_transaction_session_timeout TO '30s'")
+        reader.commit()
+        yield reader
+
+
 def _is_waiting(url: str) -> Callable[[], bool]:
     return lambda: bool(count(url, "SELECT count(*) FROM pg_locks WHERE NOT granted"))
 
@@ -268,7 +277,7 @@ def _is_waiting(url: str) -> Callable[[], bool]:
 def test_a_reader_that_is_in_the_way_of_the_switch_is_neither_thrown_out_nor_stops_the_writers(
     database: str,
 ) -> None:
-    with registry(database) as client, contextlib.closing(psycopg.connect(database)) as reader:
+    with registry(database) as client, reading(database) as reader:
         post(client, statement())
         reader.execute("SELECT count(*) FROM subject")  # a backup, for instance, which keeps its locks
         with _rebuilding(database) as done:
@@ -286,7 +295,7 @@ def test_a_reader_that_never_ends_makes_the_rebuild_give_up_with_a_sentence(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rebuilding, "_TRIES", 2)
-    with registry(database) as client, contextlib.closing(psycopg.connect(database)) as reader:
+    with registry(database) as client, reading(database) as reader:
         post(client, statement())
         reader.execute("SELECT count(*) FROM segment")
         with pytest.raises(Unavailable, match="backup"):

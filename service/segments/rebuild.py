@@ -6,6 +6,7 @@ under the gate. `verify` does the same without the last step, and hashes every l
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,11 +14,11 @@ from typing import Any
 
 import psycopg
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
-from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.schema import CreateIndex, CreateTable, SetColumnComment, SetTableComment
 
 from service.database import METADATA, OPEN, OWNER, Connection, fetch, register_json
 from service.domain.decide import Revision, decide
-from service.domain.errors import Unavailable
+from service.domain.errors import Refused, RegistryError, Unavailable
 from service.domain.record import RecordDisputeSettled, RecordEvent
 from service.domain.statement import Event
 from service.log import append
@@ -32,6 +33,10 @@ BATCH = 500
 _BESIDE = "registry_rebuild"
 _DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]
 _ALONE = 0x72656275696C64  # "rebuild": the advisory lock of whoever uses the schema beside
+_TRIES = 1000  # to find a moment in which nobody reads the live tables
+_PAUSE_SECONDS = 0.5
+_LOCK_PATIENCE = "100ms"  # far below PostgreSQL's deadlock_timeout: no reader is thrown out because of us
+_DAMAGE = (RegistryError, ValueError, LookupError, psycopg.IntegrityError)  # what a changed log makes of a replay
 Progress = Callable[[int, int], None]
 """Called with how many events are done, and how many there are."""
 
@@ -77,14 +82,7 @@ async def rebuild(url: str, progress: Progress = lambda *_: None) -> list[Findin
         done = await _replay_all(url, connection, progress)
         findings = await _compare(connection, live, done)
         await _finish_beside(connection)
-        async with connection.transaction():
-            await connection.execute("SET LOCAL synchronous_commit TO on")
-            await connection.execute(append.TAKE_GATE)
-            await connection.execute(append.LOCK_HEAD)
-            while events := await read_events(connection, after=done, limit=BATCH):
-                await replay(connection, events)
-                done = events[-1].position
-            await _take_their_place(connection, live)
+        await _switch(connection, live, done)
         return findings
 
 
@@ -95,7 +93,10 @@ async def verify(url: str, progress: Progress = lambda *_: None) -> list[Finding
         await _create_beside(connection)
         try:
             leaves = _Leaves()
-            done = await _replay_all(url, connection, progress, leaves.check)
+            try:
+                done = await _replay_all(url, connection, progress, leaves.check)
+            except Refused as fault:
+                return [*await _check_leaves(connection), Finding(fault.detail, "log", 1)]
             findings = await leaves.close(connection)
             return findings + await _compare(connection, live, done)
         finally:
@@ -172,10 +173,14 @@ async def _replay_all(
                     await storing
                 storing = asyncio.create_task(_store(connection, *await _compute(connection, batch)))
                 progress(done, (await fetch(reader, "SELECT size FROM log_head"))[0][0])
+            if storing is not None:
+                await storing
+        except _DAMAGE as fault:
+            raise Refused(
+                f"The log cannot be replayed, at about event {done + 1}: `./run verify` says what was changed in it."
+            ) from fault
         finally:
             await asyncio.gather(*(task for task in (reading, storing) if task is not None), return_exceptions=True)
-    if storing is not None:
-        await storing  # raises what it raised
     return done
 
 
@@ -184,6 +189,16 @@ async def _read_next(reader: Connection, after: int, check: Callable[[EventRow],
     for event in events:
         check(event)
     return _lift(events)
+
+
+async def _check_leaves(connection: Connection) -> list[Finding]:
+    """The log and its tree alone, where something in it stops the replay."""
+    leaves, done = _Leaves(), 0
+    while events := await read_events(connection, after=done, limit=BATCH):
+        for event in events:
+            leaves.check(event)
+        done = events[-1].position
+    return await leaves.close(connection)
 
 
 async def _live_schema(connection: Connection) -> str:
@@ -211,8 +226,11 @@ _NEEDED_AT_ONCE = frozenset({"ix_subject_statement_subject_id_latest"})
 
 def _definitions() -> list[str]:
     """The tables as they are declared, what a declaration cannot say, and the indexes that the replay itself uses."""
-    tables = [str(CreateTable(METADATA.tables[name]).compile(dialect=_DIALECT)) for name in reversed(DERIVED)]
-    return [*tables, PARTITIONS, RIGHTS, *(ddl for name, ddl in _indexes() if name in _NEEDED_AT_ONCE)]
+    tables = [METADATA.tables[name] for name in reversed(DERIVED)]
+    columns = [column for table in tables for column in table.columns if column.comment]
+    made = (*map(CreateTable, tables), *map(SetTableComment, tables), *map(SetColumnComment, columns))
+    written = [str(one.compile(dialect=_DIALECT)) for one in made]
+    return [*written, PARTITIONS, RIGHTS, *(ddl for name, ddl in _indexes() if name in _NEEDED_AT_ONCE)]
 
 
 def _late_definitions() -> list[str]:
@@ -222,6 +240,40 @@ def _late_definitions() -> list[str]:
 def _indexes() -> list[tuple[str, str]]:
     found = [index for name in DERIVED for index in METADATA.tables[name].indexes]
     return sorted((str(index.name), str(CreateIndex(index).compile(dialect=_DIALECT))) for index in found)
+
+
+async def _switch(connection: Connection, live: str, done: int) -> None:
+    """Puts the new tables in place of the live ones, in a moment in which nobody reads those.
+
+    The gate is never held while a reader is waited for: a backup reads for hours, and nobody could write.
+    """
+    tables = ", ".join(f'"{live}".{table}' for table in DERIVED)
+    for _ in range(_TRIES):
+        done = await _catch_up(connection, done)
+        with contextlib.suppress(psycopg.errors.LockNotAvailable):
+            async with connection.transaction():
+                await connection.execute("SET LOCAL synchronous_commit TO on")
+                await connection.execute(append.TAKE_GATE)
+                await connection.execute(append.LOCK_HEAD)
+                await connection.execute(f"SET LOCAL lock_timeout TO '{_LOCK_PATIENCE}'".encode())
+                await connection.execute(f"LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE".encode())
+                await connection.execute("SET LOCAL lock_timeout TO 0")
+                await _catch_up(connection, done)
+                await _take_their_place(connection, live)
+            return
+        await asyncio.sleep(_PAUSE_SECONDS)
+    await connection.execute(f"DROP SCHEMA {_BESIDE} CASCADE".encode())
+    raise Unavailable(
+        "Somebody has been reading the states all the time (a backup?), so that the new ones could not take their "
+        "place. Nothing was changed: run it again when that has ended."
+    )
+
+
+async def _catch_up(connection: Connection, done: int) -> int:
+    while events := await read_events(connection, after=done, limit=BATCH):
+        await replay(connection, events)
+        done = events[-1].position
+    return done
 
 
 async def _take_their_place(connection: Connection, live: str) -> None:
