@@ -6,7 +6,7 @@ from itertools import islice
 import orjson
 
 from benchmarks.load import WARM_UP, Supply, ask, post
-from benchmarks.machine import BenchError, Machine, create_database, query
+from benchmarks.machine import BenchError, Machine, create_database, flush_rate, query
 from benchmarks.measure import Options, Report
 from benchmarks.pgbench import Pgbench
 from benchmarks.server import running_server
@@ -15,6 +15,7 @@ from service.domain.kinds import parse_statement
 from service.domain.statement import canonical
 
 WRITERS = 16
+FLUSHING = 0.5  # seconds
 BATCH = 100
 _MOST_PER_SECOND = 8_000  # requests made ready for a job: more than a server of one process takes
 _MOST_BATCHES_PER_SECOND = 100
@@ -29,6 +30,7 @@ def measure_single(machine: Machine, options: Options, report: Report) -> None:
         supply.send(port, connections=WRITERS, seconds=WARM_UP, at_most=_MOST_PER_SECOND)
         for repeat in range(options.repeats):
             report.say(f"a: appending, {repeat + 1} of {options.repeats}")
+            report.series("the disk alone, 8 KiB", "flushes/s").values.append(flush_rate(machine, FLUSHING))
             outcome = supply.send(
                 port, connections=WRITERS, seconds=options.seconds, at_most=round(_MOST_PER_SECOND * options.seconds)
             )

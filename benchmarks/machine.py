@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,6 +105,18 @@ def run(command: Sequence[str], *, url: str = "", given: bytes = b"") -> bytes:
         said = (done.stdout[-2000:] + done.stderr[-4000:]).decode(errors="replace")
         raise BenchError(f"{' '.join(command)[:300]} failed ({done.returncode}):\n{said}")
     return done.stdout
+
+
+def flush_rate(machine: Machine, seconds: float) -> float:
+    """How often in a second the disk makes a page durable for one process: what every ordered commit waits for."""
+    page, done, began = bytes(8192), 0, time.perf_counter()
+    with (machine.folder / "flushed").open("wb", buffering=0) as file:
+        while (spent := time.perf_counter() - began) < seconds:
+            file.seek(0)
+            file.write(page)
+            getattr(os, "fdatasync", os.fsync)(file)
+            done += 1
+    return done / spent
 
 
 def describe(machine: Machine) -> str:

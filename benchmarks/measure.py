@@ -56,6 +56,7 @@ class Claim:
     ratio: float
     target: float | None
     at_most: bool = False
+    spread: str = ""  # of the ratios of single repeats
 
     @property
     def is_met(self) -> bool:
@@ -82,10 +83,12 @@ class Report:
         self._say(line)
 
     def compare(self, what: str, ours: str, against: str, target: float | None = None) -> None:
-        """Claims that one series is at least so many times another."""
+        """Claims that one series is at least so many times another, repeat by repeat."""
         one, other = self._series[ours], self._series[against]
-        self._claims.append(Claim(what, f"{_figure(one)}", f"{_figure(other)} ({against})",
-                                  one.median / other.median, target))  # fmt: skip
+        ratios = [mine / theirs for mine, theirs in zip(one.values, other.values, strict=True)]
+        spread = f" ({min(ratios):.3f} to {max(ratios):.3f})"
+        shown = f"{_figure(other)} ({against})"
+        self._claims.append(Claim(what, _figure(one), shown, statistics.median(ratios), target, spread=spread))
 
     def require(self, what: str, ours: str, at_least: float) -> None:
         """Claims that a series reaches a figure."""
@@ -123,5 +126,5 @@ def _claims(claims: list[Claim]) -> str:
     for one in claims:
         target = "" if one.target is None else f"{'≤' if one.at_most else '≥'} {one.target:g}"
         met = "" if one.target is None else "yes" if one.is_met else "**no**"
-        lines.append(f"| {one.what} | {one.ours} | {one.against} | {one.ratio:.3f} | {target} | {met} |")
+        lines.append(f"| {one.what} | {one.ours} | {one.against} | {one.ratio:.3f}{one.spread} | {target} | {met} |")
     return "\n".join(lines)
