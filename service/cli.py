@@ -72,8 +72,11 @@ def serve(*, seeds: Annotated[bool, typer.Option(help="Load the seeds first.")] 
             timeout_graceful_shutdown=4,
         )
         server = _Server(config, secret)
-        with contextlib.suppress(KeyboardInterrupt):
-            server.run()
+        try:
+            with contextlib.suppress(KeyboardInterrupt):
+                server.run()
+        except SystemExit:  # of the web server, which has said why
+            _fail("The service cannot start; see above. Where the port is taken, set PORT to another; 0 takes any.")
     if not server.started:
         raise typer.Exit(1)
 
@@ -288,7 +291,7 @@ def _local_token(settings: Settings, url: str) -> str:
 def _bar(what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
     """A progress bar on standard error: called with how much is done and how much there is."""
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TextColumn(unit), TimeElapsedColumn())
-    with Progress(*columns, console=_talk, transient=not _talk.is_terminal) as progress:
+    with Progress(*columns, console=_talk, disable=not _talk.is_terminal) as progress:
         task = progress.add_task(what, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
 

@@ -228,8 +228,9 @@ def _definitions() -> list[str]:
     """The tables as they are declared, what a declaration cannot say, and the indexes that the replay itself uses."""
     tables = [METADATA.tables[name] for name in reversed(DERIVED)]
     columns = [column for table in tables for column in table.columns if column.comment]
-    made = (*map(CreateTable, tables), *map(SetTableComment, tables), *map(SetColumnComment, columns))
-    written = [str(one.compile(dialect=_DIALECT)) for one in made]
+    written = [str(CreateTable(table).compile(dialect=_DIALECT)) for table in tables]
+    written += [str(SetTableComment(table).compile(dialect=_DIALECT)) for table in tables]
+    written += [str(SetColumnComment(column).compile(dialect=_DIALECT)) for column in columns]
     return [*written, PARTITIONS, RIGHTS, *(ddl for name, ddl in _indexes() if name in _NEEDED_AT_ONCE)]
 
 
@@ -315,6 +316,10 @@ async def _compare(connection: Connection, live: str, known: int) -> list[Findin
     return findings
 
 
+_HEAD_AND_REST = """
+SELECT size, root, frontier, (SELECT count(*) FROM event WHERE position > %(last)s) FROM log_head"""
+
+
 class _Leaves:
     """Hashes the log anew, from the bodies up, and compares with what is stored."""
 
@@ -357,7 +362,10 @@ class _Leaves:
         if stored != self._nodes:
             wrong = {place for place in {*stored, *self._nodes} if stored.get(place) != self._nodes.get(place)}
             self._findings.append(Finding("node does not fit the leaves", "merkle_node", len(wrong)))
-        size, root, frontier = (await fetch(connection, "SELECT size, root, frontier FROM log_head"))[0]
+        rows = await fetch(connection, _HEAD_AND_REST, {"last": self._last})  # in one snapshot: the log may have grown
+        size, root, frontier, rest = rows[0]
+        if size > self._last + rest:
+            self._findings.append(Finding("is missing", f"event {self._last + 1}", size - self._last - rest))
         head_fits = bytes(root) == self._frontier.root and bytes(frontier) == self._frontier.render()
         if size < self._last or (size == self._last and not head_fits):
             self._findings.append(Finding("head does not fit the log", "log_head", 1))
