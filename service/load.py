@@ -18,13 +18,12 @@ from service.domain.errors import Fault, Invalid, RegistryError
 from service.domain.kinds import parse_event, parse_statement
 from service.domain.statement import Event, canonical
 from service.ids import new_event_id
-from service.log.codec import SALT_BYTES, prepare
+from service.log.codec import SALT_BYTES, Entry, prepare
 from service.record import Recorded, Recorder, Retry, Submission
 
 Json = dict[str, Any]
 ROWS_AT_ONCE = 500
 _LOADED_BY = "import"
-_IN_FLIGHT = 2  # one batch is made ready while the other is written
 
 
 # --- JSON Lines -------------------------------------------------------------------------------------------------------
@@ -47,19 +46,19 @@ async def import_lines(recorder: Recorder, path: Path, progress: Callable[[int, 
     repetition of the same file goes on from there. Raises `Invalid` for a malformed line, and what the log refuses.
     """
     digest, size = await asyncio.to_thread(_digest, path)
-    waiting: list[asyncio.Task[Part]] = []
+    writing: asyncio.Task[Part] | None = None
     lines = 0
     try:
         for part in _parts(path):
-            if len(waiting) == _IN_FLIGHT:
-                progress((await waiting.pop(0)).read, size)
-            waiting.append(asyncio.create_task(_record_part(recorder, part, digest)))
+            entries = _prepare_part(part)  # made ready while the part before it is written
+            if writing is not None:
+                progress((await writing).read, size)
+            writing = asyncio.create_task(_record_part(recorder, part, entries, digest))
             await asyncio.sleep(0)
             lines = part.last
-        for task in waiting:
-            progress((await task).read, size)
     finally:
-        await asyncio.gather(*waiting, return_exceptions=True)
+        if writing is not None:  # its refusal comes before a fault in what follows it
+            progress((await writing).read, size)
     return lines
 
 
@@ -104,10 +103,11 @@ def _at_line(number: int, error: RegistryError) -> Invalid:
     return Invalid(f"Line {number} is not valid.", *faults)
 
 
-async def _record_part(recorder: Recorder, part: Part, digest: str) -> Part:
-    entries = tuple(
-        prepare(event, event_id=new_event_id(), salt=secrets.token_bytes(SALT_BYTES)) for event in part.events
-    )
+def _prepare_part(part: Part) -> tuple[Entry, ...]:
+    return tuple(prepare(event, event_id=new_event_id(), salt=secrets.token_bytes(SALT_BYTES)) for event in part.events)
+
+
+async def _record_part(recorder: Recorder, part: Part, entries: tuple[Entry, ...], digest: str) -> Part:
     retry = Retry(_LOADED_BY, f"{digest}/{part.first}-{part.last}", bytes.fromhex(digest))
     submission = Submission(entries=entries, recorded_by=_LOADED_BY, render=lambda _: b"", retry=retry)
     try:

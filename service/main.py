@@ -1,5 +1,6 @@
 """The composition root: the only place that wires the rooms together."""
 
+import gc
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -32,6 +33,8 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_pool(settings.database_url, size=settings.pool_size) as pool, Recorder(pool) as recorder:
+            gc.collect()
+            gc.freeze()  # what exists by now lives as long as the process: no later collection has to look at it
             app.state.services = Services(settings, pool, recorder, Access(pool), clock, new_id, new_salt)
             yield
 

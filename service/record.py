@@ -26,8 +26,8 @@ from service.domain.subject import SubjectKey
 from service.log import append
 from service.log.append import Appended, Head, Tail
 from service.log.codec import Entry
-from service.segments.effective import FIND_COALITIONS, Versions, load_known
-from service.segments.query import FIND_CEASEFIRES, StateRow
+from service.segments.effective import Versions, load_known
+from service.segments.query import FIND_BACKGROUND, StateRow
 from service.segments.revise import Planes, Touches, touches
 
 _LOGGER = logging.getLogger(__name__)
@@ -262,8 +262,7 @@ async def _open(connection: Connection, batch: Sequence[Submission]) -> _Begun:
         await connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
         await connection.execute(append.TAKE_GATE)
         head = await connection.cursor(binary=True).execute(append.LOCK_HEAD)
-        found = await connection.cursor(binary=True).execute(FIND_COALITIONS, (slugs,))
-        truces = await connection.cursor(binary=True).execute(FIND_CEASEFIRES, (slugs,))
+        found = await connection.cursor(binary=True).execute(FIND_BACKGROUND, (slugs, slugs))
         kept = connection.cursor(binary=True)
         if retries:
             await kept.execute(_FIND_ANSWERS, ([one.client for one in retries], [one.key for one in retries]))
@@ -271,11 +270,12 @@ async def _open(connection: Connection, batch: Sequence[Submission]) -> _Begun:
         if row is None:
             raise Unavailable("The log has no head row: run `./run migrate`.")
         answers = await kept.fetchall() if retries else []
+        keys = [SubjectKey(*key) for key in await found.fetchall()]
         return _Begun(
             head=Head.of(row),
             stored={(client, key): (bytes(digest), bytes(answer)) for client, key, digest, answer in answers},
-            coalitions=[slug for (slug,) in await found.fetchall()],
-            ceasefires=frozenset(SubjectKey(*key) for key in await truces.fetchall()),
+            coalitions=[key.coalition for key in keys if key.family == "coalition"],
+            ceasefires=frozenset(key for key in keys if key.family == "ceasefire"),
         )
 
 

@@ -12,12 +12,15 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from service.migrate import migrate
 from service.postgres import private_postgres
+from tests.profiles import THOROUGH
 
+settings.load_profile("thorough" if THOROUGH else "quick")
 _TEMPLATE_LOCK = 0x74656D70
 
 

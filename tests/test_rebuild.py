@@ -227,9 +227,8 @@ def test_a_rebuild_that_is_killed_in_the_midst_of_the_switch_has_switched_nothin
 
 
 def _oids(url: str) -> Any:
-    return count(
-        url, f"SELECT array_agg(oid ORDER BY oid) FROM pg_class WHERE oid = ANY('{{{','.join(TABLES)}}}'::regclass[])"
-    )
+    tables = ",".join(TABLES)
+    return count(url, f"SELECT array_agg(oid ORDER BY oid) FROM pg_class WHERE oid = ANY('{{{tables}}}'::regclass[])")
 
 
 def test_two_at_once_never_use_the_same_tables_beside(database: str, monkeypatch: pytest.MonkeyPatch) -> None:

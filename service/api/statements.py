@@ -4,7 +4,7 @@ import hashlib
 from typing import Any
 
 import orjson
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.responses import Response
 
@@ -27,14 +27,19 @@ from service.web.serving import Services, authorise, services, takes_no_paramete
 
 _LONGEST_KEY = 255
 
-router = APIRouter(tags=["recording"], dependencies=[Depends(takes_no_parameters)])
+router = APIRouter(tags=["recording"])
+
+
+async def _begin(request: Request) -> tuple[Services, Caller]:
+    """What every write checks before it reads anything."""
+    await takes_no_parameters(request)
+    return services(request), await authorise(request, Role.EDITOR)
 
 
 @router.post("/v1/statements", status_code=201, operation_id="recordStatement")
 async def record_statement(request: Request) -> Response:
     """Records one statement; answers the event and the states that it produced."""
-    served = services(request)
-    caller = await authorise(request, Role.EDITOR)
+    served, caller = await _begin(request)
     body = await read_body(request)
     return await _record(request, served, caller, [_parse(ANY_STATEMENT, body)], body)
 
@@ -42,8 +47,7 @@ async def record_statement(request: Request) -> Response:
 @router.post("/v1/statements/batch", status_code=201, operation_id="recordBatch")
 async def record_batch(request: Request) -> Response:
     """Records a list of statements, all or none."""
-    served = services(request)
-    caller = await authorise(request, Role.EDITOR)
+    served, caller = await _begin(request)
     body = await read_body(request)
     return await _record(request, served, caller, _parse(STATEMENT_LIST, body), body, many=True)
 
@@ -51,8 +55,7 @@ async def record_batch(request: Request) -> Response:
 @router.post("/v1/coalitions", status_code=201, operation_id="registerCoalition")
 async def register_coalition(request: Request) -> Response:
     """Registers a coalition under a slug."""
-    served = services(request)
-    caller = await authorise(request, Role.EDITOR)
+    served, caller = await _begin(request)
     body = await read_body(request)
     given = _object(body)
     if "slug" in given:
@@ -134,8 +137,7 @@ def _note_on(name: str) -> Any:  # noqa: ANN401 - a route's handler
     note, kind = NOTES[name]
 
     async def handle(request: Request, event_id: str) -> Response:
-        served = services(request)
-        caller = await authorise(request, Role.EDITOR)
+        served, caller = await _begin(request)
         body = await read_body(request)
         given = _parse_model(note, body)
         async with served.pool.connection() as connection:

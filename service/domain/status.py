@@ -18,6 +18,8 @@ from service.domain.subject import SubjectKey
 
 Subject = tuple[SubjectKey, Json, list[Json], list[Json]]  # key, state, references, rivals
 _GONE = frozenset({"withdrawn", "lapsed"})
+_RUNGS = tuple(rung.value for rung in LADDER)
+_COUNTED = tuple(rung.value for rung in LADDER if rung not in NOT_COUNTED)
 
 
 def status(subjects: Sequence[Subject], moment: Moment, coalition: str) -> Json:
@@ -133,13 +135,10 @@ def _category(name: str, all_of_it: Sequence[_Standing]) -> Json:
             rungs[one.state["firmness"]].append(one)
     return {
         "category": name,
-        "countries": _codes(one for rung in LADDER if rung not in NOT_COUNTED for one in rungs[rung.value]),
-        "by_firmness": {rung.value: _codes(rungs[rung.value]) for rung in LADDER if rungs[rung.value]},
+        "countries": _codes(one for rung in _COUNTED for one in rungs.get(rung, ())),
+        "by_firmness": {rung: _codes(rungs[rung]) for rung in _RUNGS if rung in rungs},
         "totals": [
-            total
-            for rung in LADDER
-            if rung not in NOT_COUNTED
-            for total in _totals(rung.value, [one.state for one in rungs[rung.value]])
+            total for rung in _COUNTED if rung in rungs for total in _totals(rung, [one.state for one in rungs[rung]])
         ],
         "attributed": _codes(one for one in all_of_it if one.state["attributed_only"]),
         "organisations": _codes(one for one in own if not is_country(one.code)),

@@ -27,7 +27,7 @@ WHERE coalition = ANY(%b::text[]) AND family = 'coalition' AND slug = 'registrat
 async def load_known(connection: Connection, named: Sequence[str], coalitions: Iterable[str]) -> Known:
     """What the record says now of the named events, and of every statement whose standing hangs on theirs.
 
-    ``coalitions`` are the registered ones among those the batch names (`FIND_COALITIONS`).
+    ``coalitions`` are the registered ones among those the batch names.
     """
     known = Known(coalitions=set(coalitions))
     wanted: set[int] = set()

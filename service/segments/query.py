@@ -163,7 +163,10 @@ def _flat(references: bytes) -> list[dict[str, Any]]:
     return [one for causes in orjson.loads(references) for one in causes][-MOST_REFERENCES:]
 
 
-FIND_CEASEFIRES = f"""
+FIND_BACKGROUND = f"""
+SELECT coalition, family, slug, actor FROM subject
+WHERE coalition = ANY(%b::text[]) AND family = 'coalition' AND slug = 'registration'
+UNION ALL
 SELECT s.coalition, s.family, s.slug, s.actor
 FROM subject s CROSS JOIN LATERAL (
     SELECT g.state, g.valid_to FROM segment g
@@ -172,7 +175,7 @@ FROM subject s CROSS JOIN LATERAL (
 ) g
 WHERE s.family = 'ceasefire' AND s.coalition = ANY(%b::text[]) AND g.state->>'state' IN ('in_force', 'violated')
 """
-"""The ceasefires that are in force now."""
+"""What a write rests on besides its subjects: the registered coalitions, and the ceasefires in force now."""
 
 
 _REGISTRATION = """

@@ -86,16 +86,16 @@ class Planes:
             subjects = await connection.cursor(binary=True).execute(_FIND_SUBJECTS, asked)
             segments = await connection.cursor(binary=True).execute(_LOAD_SEGMENTS, asked)
             statements = await connection.cursor(binary=True).execute(_LOAD_STATEMENTS, asked)
-            earlier = await connection.cursor(binary=True).execute(_LOAD_EARLIER, asked)
-            self._ids = {keys[nth - 1]: number for nth, number in await subjects.fetchall()}
+            for nth, number, earlier in await subjects.fetchall():
+                self._ids[keys[nth - 1]] = number
+                if earlier is not None:
+                    self._planes[keys[nth - 1]].earlier = [one for causes in orjson.loads(earlier) for one in causes]
             for nth, valid_from, valid_to, known_from, state, causes, possible, rivals in await segments.fetchall():
                 segment = Segment(valid_from, valid_to, state, causes, possible, rivals)
                 self._planes[keys[nth - 1]].live.append(_Live(segment, known_from, stored=True))
             for nth, *row in await statements.fetchall():
                 one = parse_row(row)
                 self._planes[keys[nth - 1]].statements[one.position] = one
-            for nth, references in await earlier.fetchall():
-                self._planes[keys[nth - 1]].earlier = [one for causes in orjson.loads(references) for one in causes]
         await self._create(connection, [key for key in keys if key not in self._ids])
 
     async def _create(self, connection: Connection, missing: Sequence[SubjectKey]) -> None:
@@ -235,7 +235,6 @@ FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::timestamptz[])
   WITH ORDINALITY AS w(coalition, family, slug, actor, since, nth)
 JOIN subject s USING (coalition, family, slug, actor)
 """
-_FIND_SUBJECTS = f"SELECT w.nth, s.id {_WANTED}"
 _CREATE_SUBJECTS = """
 INSERT INTO subject (coalition, family, slug, actor)
 SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[])
@@ -248,21 +247,20 @@ CROSS JOIN LATERAL (
     WHERE g.subject_id = s.id AND g.known_to = {OPEN} AND g.valid_from < w.since
 ) opening
 """
+_FIND_SUBJECTS = f"""
+SELECT w.nth, s.id, (
+    SELECT json_agg(r.causes ORDER BY r.valid_from) FROM (
+        SELECT g.valid_from, g.causes FROM segment g
+        WHERE g.subject_id = s.id AND g.known_to = {OPEN} AND g.valid_from < opening.at AND length(g.causes::text) > 2
+        ORDER BY g.valid_from DESC LIMIT {MOST_REFERENCES}
+    ) r)
+{_OPENING}
+"""
 _LOAD_SEGMENTS = f"""
 SELECT w.nth, g.valid_from, g.valid_to, g.known_from, g.state, g.causes, g.possible, g.rivals
 {_OPENING}
 JOIN segment g ON g.subject_id = s.id AND g.known_to = {OPEN} AND g.valid_from >= opening.at
 ORDER BY w.nth, g.valid_from
-"""
-_LOAD_EARLIER = f"""
-SELECT w.nth, json_agg(r.causes ORDER BY r.valid_from)
-{_OPENING}
-CROSS JOIN LATERAL (
-    SELECT g.valid_from, g.causes FROM segment g
-    WHERE g.subject_id = s.id AND g.known_to = {OPEN} AND g.valid_from < opening.at AND length(g.causes::text) > 2
-    ORDER BY g.valid_from DESC LIMIT {MOST_REFERENCES}
-) r
-GROUP BY w.nth
 """
 _LOAD_STATEMENTS = f"""
 SELECT w.nth, t.position, t.event_id, t.kind, e.version, t.retracted, t.content, t.notes, e.body

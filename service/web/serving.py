@@ -79,7 +79,7 @@ async def may_read(request: Request) -> None:
 
 async def takes_no_parameters(request: Request) -> None:
     """Unknown parameters are refused, never ignored, also where there is none to know."""
-    if request.query_params:
+    if request.scope["query_string"]:
         faults = [
             Fault(f"/query/{name}", "extra_forbidden", "This parameter is unknown here.")
             for name in request.query_params
