@@ -5,6 +5,7 @@ pickled `Job` from standard input and writes a pickled `Outcome`.
 """
 
 import asyncio
+import os
 import pickle
 import sys
 import time
@@ -135,4 +136,7 @@ async def _perform(job: Job) -> Outcome:
 def main() -> None:
     """Runs the one job that it is given."""
     job: Job = pickle.loads(sys.stdin.buffer.read())
-    sys.stdout.buffer.write(pickle.dumps(uvloop.run(_perform(job))))
+    outcome = memoryview(pickle.dumps(uvloop.run(_perform(job))))
+    os.set_blocking(sys.stdout.fileno(), True)  # the loop may have left it otherwise
+    while outcome:
+        outcome = outcome[os.write(sys.stdout.fileno(), outcome) :]
