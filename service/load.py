@@ -31,21 +31,26 @@ _LOADED_BY = "import"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Some lines of a file, by their numbers, with the bytes read so far."""
+    """Some lines of a file, by their numbers, with the bytes read so far and what they hash to.
+
+    The hash is what the part is recorded under: it stays the same when something behind the part is mended.
+    """
 
     first: int
     last: int
     events: tuple[Event, ...]
     read: int
+    so_far: bytes
 
 
 async def import_lines(recorder: Recorder, path: Path, progress: Callable[[int, int], None] = lambda *_: None) -> int:
     """Records the statements of a JSON Lines file, one to a line; answers how many lines there were.
 
     Stops at the first part with a fault, which it names by line and pointer; the parts before it are recorded, and a
-    repetition of the same file goes on from there. Raises `Invalid` for a malformed line, and what the log refuses.
+    repetition goes on from there, also when what comes after them was mended. Raises `Invalid` for a malformed line,
+    and what the log refuses.
     """
-    digest, size = await asyncio.to_thread(_digest, path)
+    size = (await asyncio.to_thread(path.stat)).st_size
     writing: asyncio.Task[Part] | None = None
     lines = 0
     try:
@@ -53,7 +58,7 @@ async def import_lines(recorder: Recorder, path: Path, progress: Callable[[int, 
             entries = _prepare_part(part)  # made ready while the part before it is written
             if writing is not None:
                 progress((await writing).read, size)
-            writing = asyncio.create_task(_record_part(recorder, part, entries, digest))
+            writing = asyncio.create_task(_record_part(recorder, part, entries))
             await asyncio.sleep(0)
             lines = part.last
     finally:
@@ -62,25 +67,22 @@ async def import_lines(recorder: Recorder, path: Path, progress: Callable[[int, 
     return lines
 
 
-def _digest(path: Path) -> tuple[str, int]:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size
-
-
 def _parts(path: Path) -> Iterator[Part]:
     events: list[Event] = []
     first = number = read = 0
+    so_far = hashlib.sha256()
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             read += len(line)
+            so_far.update(line)
             if line.strip():
                 first = first or number
                 events.append(_parse_line(line, number))
             if len(events) == ROWS_AT_ONCE:
-                yield Part(first, number, tuple(events), read)
+                yield Part(first, number, tuple(events), read, so_far.digest())
                 events, first = [], 0
     if events:
-        yield Part(first, number, tuple(events), read)
+        yield Part(first, number, tuple(events), read, so_far.digest())
 
 
 def _parse_line(line: bytes, number: int) -> Event:
@@ -107,8 +109,8 @@ def _prepare_part(part: Part) -> tuple[Entry, ...]:
     return tuple(prepare(event, event_id=new_event_id(), salt=secrets.token_bytes(SALT_BYTES)) for event in part.events)
 
 
-async def _record_part(recorder: Recorder, part: Part, entries: tuple[Entry, ...], digest: str) -> Part:
-    retry = Retry(_LOADED_BY, f"{digest}/{part.first}-{part.last}", bytes.fromhex(digest))
+async def _record_part(recorder: Recorder, part: Part, entries: tuple[Entry, ...]) -> Part:
+    retry = Retry(_LOADED_BY, f"{part.so_far.hex()}/{part.first}-{part.last}", part.so_far)
     submission = Submission(entries=entries, recorded_by=_LOADED_BY, render=lambda _: b"", retry=retry)
     try:
         await recorder.record(submission)

@@ -134,11 +134,7 @@ class Recorder:
 
     async def _run(self) -> None:
         while True:
-            batch = [await self._waiting.get()]
-            events = len(batch[0].entries)
-            while events < _MOST_EVENTS and not self._waiting.empty():
-                batch.append(self._waiting.get_nowait())
-                events += len(batch[-1].entries)
+            batch = await self._gather()
             try:
                 await self._record(batch)
             finally:
@@ -147,6 +143,23 @@ class Recorder:
                         submission.answer.set_exception(Unavailable("The service is stopping; try again."))
                     submission.answer.exception()  # whoever asked may have gone away
                     self._waiting.task_done()
+
+    async def _gather(self) -> list[Submission]:
+        """What is recorded together next: all that has arrived, and what is just being read off the network.
+
+        One turn of the loop costs a lone writer next to nothing; without it the first of many would each time begin a
+        transaction of its own.
+        """
+        batch = [await self._waiting.get()]
+        events = len(batch[0].entries)
+        while events < _MOST_EVENTS:
+            if self._waiting.empty():
+                await asyncio.sleep(0)
+            if self._waiting.empty():
+                break
+            batch.append(self._waiting.get_nowait())
+            events += len(batch[-1].entries)
+        return batch
 
     async def _record(self, batch: list[Submission]) -> None:
         """One transaction for the batch; where a part of it cannot be written, each request by itself."""

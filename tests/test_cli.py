@@ -208,18 +208,12 @@ def test_a_fault_is_named_by_line_and_pointer_and_the_parts_before_it_stay(
     assert size_of(database) == 500, "a repetition adds nothing"
 
 
-def test_a_mended_file_is_another_file_of_which_every_line_is_recorded(
-    database: str, call: Call, tmp_path: Path
-) -> None:
-    """So whoever mends a file takes out the parts that are recorded: the message before named the line."""
+def test_a_mended_file_goes_on_with_the_part_that_was_mended(database: str, call: Call, tmp_path: Path) -> None:
     file = write(tmp_path / "file.jsonl", lines(600, line_503={"body": {}}))
     assert call("import", file).code == 1
-    mended = lines(600)
-    assert call("import", write(file, mended[500:])) == (0, "101\n", "")
+    assert call("import", write(file, lines(600))) == (0, "601\n", "")
     assert summaries(database) == [f"Line {number}." for number in range(600)]
-    whole = call("import", write(file, mended[1:]))
-    assert whole.code == 0
-    assert size_of(database) == 601 + 600
+    assert size_of(database) == 601
 
 
 def test_an_import_that_was_killed_and_is_repeated_ends_with_each_line_once(
