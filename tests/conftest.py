@@ -6,6 +6,7 @@
 import contextlib
 import os
 import secrets
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from service.migrate import migrate
-from service.postgres import private_postgres
+from service.postgres import is_running, private_postgres
 from tests.profiles import THOROUGH
 
 settings.load_profile("thorough" if THOROUGH else "quick")
@@ -38,6 +39,8 @@ def server_url(worker_id: str) -> Iterator[str]:
     settings = {"max_connections": "300", "shared_buffers": "64MB"}
     with private_postgres(state_dir, durable=False, settings=settings) as url:
         yield url
+    if not is_running(state_dir):  # the last worker out
+        shutil.rmtree(state_dir, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
