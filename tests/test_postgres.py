@@ -31,9 +31,10 @@ NOBODY = pwd.getpwnam("nobody")
 # A process that uses the server until its standard input ends, or a signal does. It gives up root only after its
 # imports: the interpreter may be where no other user can read.
 USER = """
-import os, sys
+import os, signal, sys
 from pathlib import Path
 import service.postgres as postgres
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background has it ignored
 state, owner, durable = sys.argv[1:4]
 if owner:
     os.setgroups([])
