@@ -214,7 +214,7 @@ def _states(events: list[EventRow]) -> dict[SubjectKey, bytes | None]:
         content, event = lift(row.kind, row.version, row.body)
         said = Effective(row.position, row.event_id, event, content, revision=row.position)
         for key in said.keys:
-            item = said.item()
+            item = said.item
             if key.actor == ASKED_COUNTRY and item is not None:
                 items.setdefault(key, []).append(item)
     states: dict[SubjectKey, bytes | None] = {}

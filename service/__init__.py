@@ -6,13 +6,14 @@ The rooms, in the order in which a request flows through them:
     load          files and seeds, through the same write path
     api           the door for programs: HTTP in, JSON out
     web           what the doors share: errors, the caller's rights, the basis of an answer
-    record        the write path: decides, appends, re-folds, in one transaction
+    record        the write path: appends what was prepared, in one transaction; `submission`: what is asked of it
+    preparing     what a batch would record: decided on and re-folded, before the gate where enough is known
     segments      the states between two valid times, as known between two positions
     access        who may do what: tokens
     log           the append-only events and their Merkle tree
     domain        what statements mean: pure values and functions
     database      the pool, the roles, one way to run a query
     migrate       brings a database to the present schema; `examine` looks at everything that the service needs
-    settings, ids what is set from outside; how events are named
+    settings, ids what is set from outside; how events are named; `memory` how the interpreter looks after its own
     postgres      a private PostgreSQL for the start without any configuration
 """

@@ -24,6 +24,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from service import memory
 from service.access import Role, create_token
 from service.database import Pool, open_pool
 from service.domain.errors import RegistryError
@@ -233,6 +234,7 @@ def _database(settings: Settings) -> Iterator[str]:
 def _migrated() -> Iterator[str]:
     with _database(_settings()) as url:
         migrate_database(url)
+        memory.settle()
         yield url
 
 

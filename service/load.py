@@ -19,7 +19,8 @@ from service.domain.kinds import parse_event, parse_statement
 from service.domain.statement import Event, canonical
 from service.ids import new_event_id
 from service.log.codec import SALT_BYTES, Entry, prepare
-from service.record import Recorded, Recorder, Retry, Submission
+from service.record import Recorder
+from service.submission import Recorded, Retry, Submission
 
 Json = dict[str, Any]
 ROWS_AT_ONCE = 500

@@ -1,6 +1,5 @@
 """The composition root: the only place that wires the rooms together."""
 
-import gc
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -9,6 +8,7 @@ from datetime import datetime
 from fastapi import FastAPI
 from starlette.responses import PlainTextResponse
 
+from service import memory
 from service.access import Access
 from service.api import actors, coalitions, commitments, events, statements, subjects, timeline
 from service.database import fetch, open_pool
@@ -33,8 +33,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_pool(settings.database_url, size=settings.pool_size) as pool, Recorder(pool) as recorder:
-            gc.collect()
-            gc.freeze()  # what exists by now lives as long as the process: no later collection has to look at it
+            memory.settle()
             app.state.services = Services(settings, pool, recorder, Access(pool), clock, new_id, new_salt)
             yield
 
@@ -48,7 +47,7 @@ def create_app(
     )
     handle_errors(app)
     for room in (statements, commitments, coalitions, subjects, timeline, events, actors):  # the busiest first
-        app.include_router(room.router)
+        app.router.routes.extend(room.router.routes)
 
     @app.get("/healthz", include_in_schema=False)
     async def get_health() -> PlainTextResponse:

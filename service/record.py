@@ -4,124 +4,72 @@ Each process has one `Recorder`. It takes whatever requests have arrived, and re
 one gate, one flush, however many they are (a lock held over the flush would lose the database's own group commit). Each
 request keeps its own answer, precondition and refusal: a refused one is left out before anything is written.
 
-    gate and head → retries and preconditions → domain decides → subjects re-folded → one write → commit → answers
+    retries → domain decides → subjects re-folded → gate and head → leaves and answers → one write → commit
+
+What stands before the gate is `service.preparing`: it runs while the batch before is being written. Where that does not
+hold, or something has to be read for it first, it is done under the gate instead.
 """
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from typing import NamedTuple, Self
 
 import psycopg
 from psycopg_pool import PoolTimeout
 
 from service.database import Connection, Pool
-from service.domain.decide import Known, Revision, check_revision, decide
 from service.domain.errors import Fault, Invalid, RegistryError, Running, Unavailable
-from service.domain.record import Effective, RecordDisputeSettled, RecordEvent
-from service.domain.subject import SubjectKey
 from service.log import append
-from service.log.append import Appended, Head, Tail
-from service.log.codec import Entry
-from service.segments.effective import Versions, load_known
-from service.segments.query import FIND_BACKGROUND, StateRow
-from service.segments.revise import Planes, Touches, touches
+from service.log.append import Head, Tail
+from service.preparing import Mark, Prepared, Standing
+from service.segments.query import FIND_BACKGROUND, Background
+from service.submission import Answer, Retry, Submission
 
 _LOGGER = logging.getLogger(__name__)
+_LANES = 2  # while the database writes one batch, the next is prepared
 _MOST_EVENTS = 1000  # in one transaction: bounds its length, and so the wait of whoever comes next
-
-
-@dataclass(frozen=True, slots=True)
-class Retry:
-    """By what a retry of a request is recognised: the client's key, and a digest of what it sent."""
-
-    client: str
-    key: str
-    digest: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """What a request recorded: its events in order, and the subjects that it touched, with their state at the end.
-
-    ``at`` is the moment of those states: that of recording, or, for what is yet to come, that of its occurrence.
-    """
-
-    events: tuple[Appended, ...]
-    statements: tuple[Effective, ...]  # the changed ones, as they stand after it
-    states: tuple[StateRow, ...]
-    at: datetime
-    in_force: frozenset[str]  # coalitions with a ceasefire in force at that moment
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a request is answered; ``replayed`` when an earlier try had already recorded it."""
-
-    content: bytes
-    replayed: bool = False
-
-
-@dataclass(slots=True)
-class Submission:
-    """One request to record one or more events: all of them or none.
-
-    ``render`` makes the answer from what was recorded, inside the transaction, so that a retry is given the same bytes.
-    """
-
-    entries: tuple[Entry, ...]
-    recorded_by: str
-    render: Callable[[Recorded], bytes]
-    retry: Retry | None = None
-    revision: int | None = None  # of the target, as the editor saw it
-    listed: bool = False  # sent as a list: a fault says at which place
-    answer: asyncio.Future[Answer] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-
-
-class _Step(NamedTuple):
-    """One event of a request, at its position, and what it changes."""
-
-    appended: Appended
-    revisions: tuple[Revision, ...]
-
-
-@dataclass(slots=True)
-class _Accepted:
-    submission: Submission
-    steps: list[_Step]
 
 
 class _Begun(NamedTuple):
     """What a transaction knows once it holds the gate."""
 
     head: Head
-    stored: dict[tuple[str, str], tuple[bytes, bytes]]  # (client, key) → (digest, answer) of earlier requests
-    coalitions: list[str]
-    ceasefires: frozenset[SubjectKey]  # those in force
+    background: Background
+    stored: dict[tuple[str, str], tuple[bytes, Answer]]  # (client, key) → digest and answer of earlier requests
+
+    @property
+    def mark(self) -> Mark:
+        """Where the record stands."""
+        return Mark(self.head.frontier, self.background.build)
+
+
+Outcome = Answer | RegistryError
+"""What a request is answered once its transaction has ended: its answer, or what refused it."""
 
 
 class Recorder:
-    """Records what the doors submit, in batches, through one task."""
+    """Records what the doors submit, in batches: one is prepared while the one before is written."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._waiting: asyncio.Queue[Submission] = asyncio.Queue(maxsize=10_000)
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._standing = Standing()
+        self._preparing = asyncio.Lock()  # both: first come, first served, so that batches are written as they were
+        self._turn = asyncio.Lock()  # prepared; one that has to read keeps the first lock into its turn
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._run(), name="recorder")
+        self._tasks = [asyncio.create_task(self._run(), name=f"recorder {nth}") for nth in range(_LANES)]
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Finishes what has arrived, then ends."""
         await self._waiting.join()
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def record(self, submission: Submission) -> Answer:
         """Records a request; answers once it is durable. Raises what refused it, and then it left no trace."""
@@ -164,7 +112,7 @@ class Recorder:
     async def _record(self, batch: list[Submission]) -> None:
         """One transaction for the batch; where a part of it cannot be written, each request by itself."""
         try:
-            await _commit(self._pool, batch)
+            outcomes = await self._commit(batch)
         except Unavailable as error:
             _refuse_all(batch, error)
         except psycopg.OperationalError:
@@ -177,6 +125,84 @@ class Recorder:
                 return
             for submission in batch:
                 await self._record([submission])
+        else:
+            _answer_all(outcomes)
+
+    async def _commit(self, batch: Sequence[Submission]) -> list[tuple[Submission, Outcome]]:
+        """Prepares the batch, and writes it in its turn; answers once it is durable."""
+        try:
+            async with AsyncExitStack() as preparing:
+                await preparing.enter_async_context(self._preparing)
+                prepared = self._standing.prepare_ahead(_without_repeats(batch)[0])
+                if prepared is not None:
+                    await preparing.aclose()
+                async with self._turn:
+                    return await self._write_in_turn(batch, prepared, preparing)
+        except BaseException:
+            self._standing.forget()
+            raise
+
+    async def _write_in_turn(
+        self, batch: Sequence[Submission], prepared: Prepared | None, preparing: AsyncExitStack
+    ) -> list[tuple[Submission, Outcome]]:
+        """A connection that died while it was idle is replaced once, before anything is written."""
+        for last_try in (False, True):
+            try:
+                async with self._pool.connection() as connection:
+                    try:
+                        begun = await _open(connection, batch)
+                    except psycopg.OperationalError as error:
+                        if last_try:
+                            raise _NOTHING_RECORDED from error
+                        continue
+                    try:
+                        return await self._write(connection, batch, begun, prepared, preparing)
+                    except BaseException:
+                        if not connection.closed:
+                            await connection.execute("ROLLBACK")
+                        raise
+            except PoolTimeout as error:
+                raise _NOTHING_RECORDED from error
+        raise AssertionError  # the second try has returned or raised
+
+    async def _write(
+        self,
+        connection: Connection,
+        batch: Sequence[Submission],
+        begun: _Begun,
+        prepared: Prepared | None,
+        preparing: AsyncExitStack,
+    ) -> list[tuple[Submission, Outcome]]:
+        """The rest of the transaction; what each request is answered when it has ended."""
+        fresh, outcomes = _without_retries(batch, begun.stored)
+        fresh, repeats = _without_repeats(fresh)
+        if prepared is not None and (outcomes or not self._standing.holds(prepared, begun.mark)):
+            self._standing.forget()  # this batch is part of what it knows
+            prepared = None
+        if prepared is None:
+            prepared = await self._standing.prepare(connection, fresh, begun.head, begun.background)
+            await preparing.aclose()
+        outcomes += [*repeats, *prepared.refused]
+        if not prepared.accepted:
+            await connection.execute("ROLLBACK")
+            return outcomes
+        tail = Tail.after(begun.head)
+        keys: list[tuple[Retry, Answer]] = []
+        for one in prepared.accepted:
+            submission, recorded = one.submission, one.record(tail, begun.background.ceasefires)
+            answer = Answer(submission.render(recorded), recorded.events[0].position)
+            outcomes.append((submission, answer))
+            if submission.retry is not None:
+                keys.append((submission.retry, answer))
+        async with connection.pipeline():
+            await append.write(connection, tail)
+            await prepared.versions.write(connection)
+            await prepared.changes.write(connection)
+            if keys:
+                await connection.execute(_KEEP_ANSWERS, _answer_columns(keys))
+            await connection.execute("COMMIT")
+        self._standing.wrote(prepared, Mark(tail.frontier, begun.background.build), tail.appended[-1].recorded_at)
+        return outcomes
 
 
 _NOTHING_RECORDED = Unavailable("The database does not answer; nothing was recorded. Try again in a moment.")
@@ -192,79 +218,14 @@ def _refuse_all(batch: Sequence[Submission], error: Exception) -> None:
             submission.answer.set_exception(error)
 
 
-Outcome = Answer | RegistryError
-"""What a request is answered once its transaction has ended: its answer, or what refused it."""
-
-
-async def _commit(pool: Pool, batch: Sequence[Submission]) -> None:
-    """Records the batch; a connection that died while it was idle is replaced once, before anything is written."""
-    for last_try in (False, True):
-        try:
-            async with pool.connection() as connection:
-                try:
-                    begun = await _open(connection, batch)
-                except psycopg.OperationalError as error:
-                    if last_try:
-                        raise _NOTHING_RECORDED from error
-                    continue
-                outcomes = await _rolled_back_unless_done(connection, batch, begun)
-        except PoolTimeout as error:
-            raise _NOTHING_RECORDED from error
-        for submission, outcome in outcomes:
-            if submission.answer.done():  # its client is gone, and the loop with it
-                continue
-            if isinstance(outcome, Answer):
-                submission.answer.set_result(outcome)
-            else:
-                submission.answer.set_exception(outcome)
-        return
-
-
-async def _rolled_back_unless_done(
-    connection: Connection, batch: Sequence[Submission], begun: _Begun
-) -> list[tuple[Submission, Outcome]]:
-    try:
-        return await _write(connection, batch, begun)
-    except BaseException:
-        if not connection.closed:
-            await connection.execute("ROLLBACK")
-        raise
-
-
-async def _write(
-    connection: Connection, batch: Sequence[Submission], begun: _Begun
-) -> list[tuple[Submission, Outcome]]:
-    """The transaction; what each request is answered when it has ended."""
-    fresh, outcomes = _without_retries(batch, begun.stored)
-    named = sorted({name for one in fresh for entry in one.entries for name in _named(entry)})
-    known = await load_known(connection, named, begun.coalitions)
-    tail = Tail.after(begun.head)
-    accepted: list[_Accepted] = []
-    for one in fresh:
-        decided = _decide(one, known, tail)
-        if isinstance(decided, _Accepted):
-            accepted.append(decided)
+def _answer_all(outcomes: Sequence[tuple[Submission, Outcome]]) -> None:
+    for submission, outcome in outcomes:
+        if submission.answer.done():  # its client is gone, and the loop with it
+            continue
+        if isinstance(outcome, Answer):
+            submission.answer.set_result(outcome)
         else:
-            outcomes.append((one, decided))
-    if not accepted:
-        await connection.execute("ROLLBACK")
-        return outcomes
-    planes, versions = Planes(), Versions()
-    await planes.load(connection, _all_touches(accepted))
-    keys: list[tuple[Retry, int, bytes]] = []
-    for done in accepted:
-        answer = done.submission.render(_revise(done, planes, versions, begun.ceasefires))
-        outcomes.append((done.submission, Answer(answer)))
-        if done.submission.retry is not None:
-            keys.append((done.submission.retry, done.steps[0].appended.position, answer))
-    async with connection.pipeline():
-        await append.write(connection, tail)
-        await versions.write(connection)
-        await planes.write(connection)
-        if keys:
-            await connection.execute(_KEEP_ANSWERS, _answer_columns(keys))
-        await connection.execute("COMMIT")
-    return outcomes
+            submission.answer.set_exception(outcome)
 
 
 async def _open(connection: Connection, batch: Sequence[Submission]) -> _Begun:
@@ -283,119 +244,64 @@ async def _open(connection: Connection, batch: Sequence[Submission]) -> _Begun:
         if row is None:
             raise Unavailable("The log has no head row: run `./run migrate`.")
         answers = await kept.fetchall() if retries else []
-        keys = [SubjectKey(*key) for key in await found.fetchall()]
         return _Begun(
             head=Head.of(row),
-            stored={(client, key): (bytes(digest), bytes(answer)) for client, key, digest, answer in answers},
-            coalitions=[key.coalition for key in keys if key.family == "coalition"],
-            ceasefires=frozenset(key for key in keys if key.family == "ceasefire"),
+            background=Background.of(await found.fetchall()),
+            stored={
+                (client, key): (bytes(digest), Answer(bytes(answer), position, replayed=True))
+                for client, key, digest, position, answer in answers
+            },
         )
 
 
-def _without_retries(
-    batch: Sequence[Submission], stored: dict[tuple[str, str], tuple[bytes, bytes]]
-) -> tuple[list[Submission], list[tuple[Submission, Outcome]]]:
-    """The requests that are new, and what the others are answered."""
+def _without_repeats(batch: Sequence[Submission]) -> tuple[list[Submission], list[tuple[Submission, Outcome]]]:
+    """The requests but those whose key another one of the batch has, and what these are answered."""
     fresh: list[Submission] = []
     outcomes: list[tuple[Submission, Outcome]] = []
     taken: set[tuple[str, str]] = set()
     for one in batch:
         key = None if one.retry is None else (one.retry.client, one.retry.key)
-        if one.retry is None or key is None:
-            fresh.append(one)
-        elif key in taken:
+        if key is not None and key in taken:
             outcomes.append((one, Running("A request with this Idempotency-Key is still running; try again shortly.")))
-        elif key not in stored:
+            continue
+        if key is not None:
             taken.add(key)
-            fresh.append(one)
-        elif stored[key][0] != one.retry.digest:
-            detail = "This Idempotency-Key was used for another request; take a new key."
-            outcomes.append((one, Invalid(detail, Fault("/header/idempotency-key", "reused", detail))))
-        else:
-            outcomes.append((one, Answer(stored[key][1], replayed=True)))
+        fresh.append(one)
     return fresh, outcomes
 
 
-def _named(entry: Entry) -> tuple[str, ...]:
-    event = entry.event
-    if isinstance(event, RecordDisputeSettled):
-        return (event.target, *event.named)
-    return event.named if isinstance(event, RecordEvent) else ()
-
-
-def _decide(submission: Submission, known: Known, tail: Tail) -> _Accepted | RegistryError:
-    """Lets the domain decide on each event of a request; where it refuses one, nothing of the request is kept."""
-    mark, draft = tail.mark(), known.copy() if len(submission.entries) > 1 else known
-    steps: list[_Step] = []
-    try:
-        for entry in submission.entries:
-            if isinstance(entry.event, RecordEvent):
-                check_revision(submission.revision, entry.event.target, draft)
-            revisions = decide(
-                entry.event,
-                event_id=entry.event_id,
-                position=tail.next_position,
-                known=draft,
-                content=entry.content,
-            )
-            about = tuple(sorted(draft.positions[name] for name in _named(entry) if name in draft.positions))
-            steps.append(_Step(tail.push(entry, recorded_by=submission.recorded_by, about=about), revisions))
-    except RegistryError as error:
-        tail.reset(mark)
-        return _at(len(steps), error) if submission.listed else error
-    if draft is not known:
-        known.take(draft)
-    return _Accepted(submission, steps)
-
-
-def _at(nth: int, error: RegistryError) -> RegistryError:
-    """The same refusal, with the place in the list to which it belongs."""
-    faults = error.faults or (Fault("", "refused", error.detail),)
-    return type(error)(error.detail, *(Fault(f"/{nth}{one.pointer}", one.code, one.detail) for one in faults))
-
-
-def _all_touches(accepted: Sequence[_Accepted]) -> Touches:
-    """Each touched subject, and from when to load it: not later than now, for the answers tell of now."""
-    now = accepted[0].steps[0].appended.recorded_at
-    touched = touches(revision for one in accepted for step in one.steps for revision in step.revisions)
-    return {key: min(since, now) for key, since in touched.items()}
-
-
-def _revise(accepted: _Accepted, planes: Planes, versions: Versions, ceasefires: frozenset[SubjectKey]) -> Recorded:
-    """Re-folds what a request touches, each event at its own position."""
-    touched: Touches = {}
-    standing: dict[int, Effective] = {}
-    for step in accepted.steps:
-        at = step.appended.position
-        after = [revision.after for revision in step.revisions]
-        versions.put(after, at=at)
-        touched |= planes.revise(step.revisions, at=at)
-        standing |= {one.position: one for one in after}
-    events = tuple(step.appended for step in accepted.steps)
-    moment = max(events[-1].recorded_at, *(one.bounds.latest for one in standing.values()))
-    return Recorded(
-        events=events,
-        statements=tuple(standing.values()),
-        states=tuple(planes.row(key, moment) for key in touched),
-        at=moment,
-        in_force=frozenset(key.coalition for key in planes.in_force(ceasefires, moment)),
-    )
+def _without_retries(
+    batch: Sequence[Submission], stored: dict[tuple[str, str], tuple[bytes, Answer]]
+) -> tuple[list[Submission], list[tuple[Submission, Outcome]]]:
+    """The requests that are new, and what the others are answered."""
+    fresh: list[Submission] = []
+    outcomes: list[tuple[Submission, Outcome]] = []
+    for one in batch:
+        found = None if one.retry is None else stored.get((one.retry.client, one.retry.key))
+        if one.retry is None or found is None:
+            fresh.append(one)
+        elif found[0] != one.retry.digest:
+            detail = "This Idempotency-Key was used for another request; take a new key."
+            outcomes.append((one, Invalid(detail, Fault("/header/idempotency-key", "reused", detail))))
+        else:
+            outcomes.append((one, found[1]))
+    return fresh, outcomes
 
 
 def _answer_columns(
-    keys: Sequence[tuple[Retry, int, bytes]],
+    keys: Sequence[tuple[Retry, Answer]],
 ) -> tuple[list[str], list[str], list[bytes], list[int], list[bytes]]:
     return (
-        [retry.client for retry, _, _ in keys],
-        [retry.key for retry, _, _ in keys],
-        [retry.digest for retry, _, _ in keys],
-        [position for _, position, _ in keys],
-        [answer for _, _, answer in keys],
+        [retry.client for retry, _ in keys],
+        [retry.key for retry, _ in keys],
+        [retry.digest for retry, _ in keys],
+        [answer.position for _, answer in keys],
+        [answer.content for _, answer in keys],
     )
 
 
 _FIND_ANSWERS = """
-SELECT i.client, i.key, i.digest, i.answer
+SELECT i.client, i.key, i.digest, i.position, i.answer
 FROM unnest(%b::text[], %b::text[]) AS asked(client, key) JOIN idempotency i USING (client, key)
 """
 _KEEP_ANSWERS = """

@@ -54,7 +54,7 @@ class Book:
     def segments(self, subject: str) -> list[Segment]:
         """What the fold makes of all statements about a subject."""
         key = key_of(subject)
-        items = [one.item() for one in self._known.by_position.values() if key in one.keys]
+        items = [one.item for one in self._known.by_position.values() if key in one.keys]
         return fold(FAMILIES[key.family], [item for item in items if item is not None])
 
     def at(self, subject: str, as_of: str = LATER) -> Any:

@@ -20,8 +20,9 @@ from service.domain.errors import RegistryError
 from service.domain.kinds import FAMILIES
 from service.domain.subject import SubjectKey
 from service.log.codec import Entry, prepare
-from service.record import Recorded, Recorder, Submission
+from service.record import Recorder
 from service.segments.query import Point, References, Scope, states_at
+from service.submission import Recorded, Submission
 from tests.oracle import NOTHING, Answer, Deed, Json, Logged, answer_at, known_at
 from tests.registry import recording
 from tests.strategies import History, bound

@@ -15,8 +15,9 @@ from service.domain.kinds import parse_event
 from service.ids import new_event_id
 from service.log.codec import Entry, prepare
 from service.main import create_app
-from service.record import Recorded, Recorder, Submission
+from service.record import Recorder
 from service.settings import Settings
+from service.submission import Recorded, Submission
 
 TOKEN = "pr_test_admin"
 Json = dict[str, Any]

@@ -28,8 +28,9 @@ from service.log import append
 from service.log.append import LOCK_HEAD, TAKE_GATE, Head, Tail
 from service.log.codec import leaf_hash
 from service.log.merkle import EMPTY_ROOT, STORED_EVERY, Frontier, Node, root_of
-from service.record import Answer, Recorder, Retry, Submission
+from service.record import Recorder
 from service.segments.query import resolve_known_at
+from service.submission import Answer, Retry, Submission
 from tests.profiles import histories
 from tests.registry import Json, entry, record, recording, registration, statement
 from tests.test_golden import FILES, read

@@ -20,7 +20,7 @@ from service.domain.record import Effective
 from service.domain.subject import Item, SubjectKey
 from service.domain.timeline import Segment
 from service.segments import query, revise
-from service.segments.revise import Planes
+from service.segments.revise import Changes, Planes
 from tests.judging import Bench, bench, instants_of, judge, judge_answers, judge_queries
 from tests.strategies import History, delivered, histories, note, one_by_one, pledged
 
@@ -77,7 +77,7 @@ def try_all(registry: Bench) -> None:
 # --- the bugs ---------------------------------------------------------------------------------------------------------
 
 _refold = Planes._refold
-_close = Planes._close
+_close = Changes.close
 _fold = timeline.fold
 _next = timeline._next
 _weigh = record.weigh
@@ -107,9 +107,9 @@ def _only_where_it_is_now(revisions: Sequence[Revision]) -> revise.Touches:
     return earliest
 
 
-def _closed_elsewhere(planes: Planes, key: SubjectKey, live: Any, at: int, *, off: int) -> None:
+def _closed_elsewhere(changes: Changes, subject_id: int, live: Any, at: int, *, off: int) -> None:
     """What is superseded ends one position too late, or too early."""
-    _close(planes, key, live, at + off)
+    _close(changes, subject_id, live, at + off)
 
 
 def _not_reinstated(before: Effective, *, at: int) -> Effective:
@@ -171,10 +171,10 @@ SEEDS: dict[str, Seed] = {
         revise, "touches", _only_where_it_is_now
     ),
     "what is superseded ends one position too late": lambda patch: patch.setattr(
-        Planes, "_close", lambda *given: _closed_elsewhere(*given, off=1)
+        Changes, "close", lambda *given: _closed_elsewhere(*given, off=1)
     ),
     "what is superseded ends one position too early": lambda patch: patch.setattr(
-        Planes, "_close", lambda *given: _closed_elsewhere(*given, off=-1)
+        Changes, "close", lambda *given: _closed_elsewhere(*given, off=-1)
     ),
     "a reinstatement is ignored": lambda patch: patch.setattr(record, "reinstate", _not_reinstated),
     "equal moments are ordered by recording": lambda patch: patch.setattr(Item, "order", property(_recording_order)),

@@ -7,9 +7,9 @@ from starlette.responses import Response
 
 from service.domain.actors import find_actors
 from service.web.asking import JSON, documented, read_query
-from service.web.serving import may_read
+from service.web.serving import Door, may_read
 
-router = APIRouter(tags=["actors"], dependencies=[Depends(may_read)])
+router = APIRouter(tags=["actors"], dependencies=[Depends(may_read)], route_class=Door)
 
 
 class AskedActors(BaseModel):

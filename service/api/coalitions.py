@@ -10,9 +10,9 @@ from service.domain.errors import Unknown
 from service.domain.status import status
 from service.segments.query import References, Scope, Span, spans_at
 from service.web.asking import Asked, answer, basis_of, documented, read_query
-from service.web.serving import Services, may_read, services
+from service.web.serving import Door, Services, may_read, services
 
-router = APIRouter(tags=["coalitions"], dependencies=[Depends(may_read)])
+router = APIRouter(tags=["coalitions"], dependencies=[Depends(may_read)], route_class=Door)
 
 
 @router.get("/v1/coalitions", operation_id="listCoalitions", openapi_extra=documented(Asked))

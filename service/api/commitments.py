@@ -11,9 +11,9 @@ from service.domain.pledge import LADDER, Category, CommitmentStatus, Firmness
 from service.domain.statement import Slug
 from service.segments.query import Scope
 from service.web.asking import Asked, answer, basis_of, documented, read_query
-from service.web.serving import may_read, services
+from service.web.serving import Door, may_read, services
 
-router = APIRouter(tags=["commitments"], dependencies=[Depends(may_read)])
+router = APIRouter(tags=["commitments"], dependencies=[Depends(may_read)], route_class=Door)
 
 
 class AskedCountry(Asked):

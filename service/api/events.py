@@ -11,9 +11,9 @@ from service.domain.record import is_event_id
 from service.log.read import cloud_event, event_json, find_event, list_events_about, read_events
 from service.segments.effective import find_effective, find_event_ids
 from service.web.asking import JSON, documented, etag_of, read_query
-from service.web.serving import may_read, services, takes_no_parameters
+from service.web.serving import Door, may_read, services, takes_no_parameters
 
-router = APIRouter(tags=["events"], dependencies=[Depends(may_read)])
+router = APIRouter(tags=["events"], dependencies=[Depends(may_read)], route_class=Door)
 
 
 class AskedEvents(BaseModel):
@@ -59,7 +59,7 @@ async def get_event(request: Request, event_id: str) -> Response:
             "duplicate_of": ids.get(effective.duplicate_of or 0),
             "duplicates": [ids[position] for position in effective.duplicates],
             "disputed": effective.disputed,
-            "counts": (item := effective.item()) is not None and item.counts,
+            "counts": (item := effective.item) is not None and item.counts,
         }
         headers["ETag"] = etag_of(event.event_id, effective.revision)
     return Response(orjson.dumps(content), media_type=JSON, headers=headers)

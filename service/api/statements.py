@@ -20,14 +20,14 @@ from service.domain.statement import Event, Source, Text
 from service.log.append import Appended
 from service.log.codec import prepare
 from service.log.read import find_event
-from service.record import Recorded, Retry, Submission
+from service.submission import Recorded, Retry, Submission
 from service.web.asking import JSON, etag_of
 from service.web.bodies import PreconditionRequired, read_body
-from service.web.serving import Services, authorise, services, takes_no_parameters
+from service.web.serving import Door, Services, authorise, services, takes_no_parameters
 
 _LONGEST_KEY = 255
 
-router = APIRouter(tags=["recording"])
+router = APIRouter(tags=["recording"], route_class=Door)
 
 
 async def _begin(request: Request) -> tuple[Services, Caller]:
@@ -230,9 +230,9 @@ async def _record(
     if answer.replayed:
         headers["Idempotency-Replayed"] = "true"
     if not many:
-        first = orjson.loads(answer.content)["event"]
-        headers["Location"] = f"/v1/events/{first['event_id']}"
-        headers["ETag"] = etag_of(first["event_id"], first["position"])
+        event_id = orjson.loads(answer.content)["event"]["event_id"] if answer.replayed else entries[0].event_id
+        headers["Location"] = f"/v1/events/{event_id}"
+        headers["ETag"] = etag_of(event_id, answer.position)
     return Response(answer.content, status_code=201, media_type=JSON, headers=headers)
 
 

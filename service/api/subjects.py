@@ -16,9 +16,9 @@ from service.log.read import EventRow, event_json
 from service.segments.history import Rectangle, history_of
 from service.segments.query import Point, Scope
 from service.web.asking import Asked, answer, basis_of, documented, find_point, moment_of, read_query
-from service.web.serving import Services, may_read, services
+from service.web.serving import Door, Services, may_read, services
 
-router = APIRouter(tags=["subjects"], dependencies=[Depends(may_read)])
+router = APIRouter(tags=["subjects"], dependencies=[Depends(may_read)], route_class=Door)
 
 LISTED = {
     "pledges": "pledge",

@@ -18,9 +18,9 @@ from service.domain.statement import check_printable
 from service.segments.query import Basis, Point, Scope, resolve_known_at, states_at
 from service.segments.timeline import Changes, Told, list_changes, list_statements
 from service.web.asking import LAST, answer, basis_of, documented, find_point, moment_of, parse_parameter, read_query
-from service.web.serving import Services, may_read, services
+from service.web.serving import Door, Services, may_read, services
 
-router = APIRouter(tags=["timeline"], dependencies=[Depends(may_read)])
+router = APIRouter(tags=["timeline"], dependencies=[Depends(may_read)], route_class=Door)
 
 
 class AskedTimeline(AskedPage):

@@ -3,6 +3,7 @@
 Pure: the caller loads the statements that an event names, and those they are linked to, into `Known`.
 """
 
+from collections import ChainMap
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -141,7 +142,8 @@ def _sourced(target: Effective, event: record.RecordSourced, position: int) -> E
 
 
 def _settled(event: record.RecordDisputeSettled, position: int, known: Known) -> tuple[Effective, ...]:
-    named = {name: known.get_target(name, event.coalition) for name in event.named}
+    ranks = {ranked.event_id: ranked.rank for ranked in event.ranks}
+    named = {name: known.get_target(name, event.coalition) for name in ranks}
     shared = set.intersection(*(set(statement.disputes) for statement in named.values()))
     dispute = known.record_level.get(event.target)
     if dispute is None or dispute not in shared:
@@ -151,7 +153,6 @@ def _settled(event: record.RecordDisputeSettled, position: int, known: Known) ->
     parties = {one.event_id for one in known.by_position.values() if dispute in one.disputes}
     if parties != set(named):
         raise Invalid("Rank every event of the dispute.", Fault("/ranks", "incomplete", "Names too few events."))
-    ranks = {ranked.event_id: ranked.rank for ranked in event.ranks}
     return record.rank(named, ranks, dispute=dispute, still_open=False, at=position)
 
 
@@ -159,7 +160,7 @@ def _weighed(changed: tuple[Effective, ...], known: Known) -> tuple[Effective, .
     """The changed statements, and those linked to them, with what follows from one another's standing."""
     now = {one.position: one for one in changed}
     affected = {position for one in changed for position in one.linked} | set(now)
-    view = {**known.by_position, **now}
+    view = ChainMap(now, known.by_position)
     after = []
     for position in sorted(affected):
         weighed = record.weigh(view[position], view)

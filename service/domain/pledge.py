@@ -258,18 +258,16 @@ def _stated(state: PledgeState, item: Item, event: PledgeStated) -> PledgeState:
     for name, value in terms.items():
         if value is None:
             terms[name] = _EMPTY_TERMS[name]
-    firmness = _capped(event.body.firmness) if attributed else event.body.firmness
-    after = state.model_copy(
-        update={
-            **(_EMPTY_TERMS | {"delivered": None} if fresh else {}),
-            **terms,
-            "firmness": firmness,
-            "attributed_only": attributed,
-            "withdrawn": False,
-            **state.told(item),
-        }
-    )
-    return after.model_copy(update={"change": _change(state, after, fresh=fresh)})
+    after = {
+        **vars(state),
+        **(_EMPTY_TERMS | {"delivered": None} if fresh else {}),
+        **terms,
+        "firmness": _capped(event.body.firmness) if attributed else event.body.firmness,
+        "attributed_only": attributed,
+        "withdrawn": False,
+        **state.told(item),
+    }
+    return state.model_copy(update=after | {"change": _change(state, after, fresh=fresh)})
 
 
 def _capped(firmness: Firmness) -> Firmness:
@@ -277,29 +275,29 @@ def _capped(firmness: Firmness) -> Firmness:
     return min(firmness, Firmness.ANNOUNCED, key=lambda rung: rung.rung)
 
 
-def _change(before: PledgeState, after: PledgeState, *, fresh: bool) -> Change:
+def _change(before: PledgeState, after: dict[str, Any], *, fresh: bool) -> Change:
     """The label that two successive statements on one subject earn (domain model §2)."""
-    assert after.firmness is not None
-    if after.firmness is Firmness.RULED_OUT and before.firmness is not Firmness.RULED_OUT:
-        return Change(label="ruled_out", from_=before.firmness, to=after.firmness)
+    firmness: Firmness = after["firmness"]
+    if firmness is Firmness.RULED_OUT and before.firmness is not Firmness.RULED_OUT:
+        return Change(label="ruled_out", from_=before.firmness, to=firmness)
     if before.firmness is None or fresh:
-        return Change(label="announced", from_="withdrawn" if before.withdrawn else None, to=after.firmness)
-    if after.firmness.rung != before.firmness.rung:
-        label = "firmed_up" if after.firmness.rung > before.firmness.rung else "weakened"
-        return Change(label=label, from_=before.firmness, to=after.firmness)
+        return Change(label="announced", from_="withdrawn" if before.withdrawn else None, to=firmness)
+    if firmness.rung != before.firmness.rung:
+        label = "firmed_up" if firmness.rung > before.firmness.rung else "weakened"
+        return Change(label=label, from_=before.firmness, to=firmness)
     for name in ("quantity", "money"):
-        old, new = getattr(before, name), getattr(after, name)
+        old, new = getattr(before, name), after[name]
         if old != new:
             return Change(label=_scale(old, new), from_=_plain(old), to=_plain(new))
-    if before.conditions != after.conditions:
+    if before.conditions != after["conditions"]:
         return Change(
             label="conditions_changed",
             from_=[condition.kind for condition in before.conditions],
-            to=[condition.kind for condition in after.conditions],
+            to=[condition.kind for condition in after["conditions"]],
         )
-    if any(getattr(before, name) != getattr(after, name) for name in ("category", *_EMPTY_TERMS)):
-        return Change(label="terms_changed", from_=before.firmness, to=after.firmness)
-    return Change(label="reaffirmed", from_=before.firmness, to=after.firmness)
+    if any(getattr(before, name) != after[name] for name in ("category", *_EMPTY_TERMS)):
+        return Change(label="terms_changed", from_=before.firmness, to=firmness)
+    return Change(label="reaffirmed", from_=before.firmness, to=firmness)
 
 
 def _plain(value: Value | None) -> dict[str, Any] | None:

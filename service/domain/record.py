@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
@@ -62,7 +63,6 @@ class RecordEvent(Event):
 
     @property
     def named(self) -> tuple[str, ...]:
-        """The ids of all events it is about."""
         return (self.target,)
 
 
@@ -145,7 +145,7 @@ class RecordDisputeSettled(RecordEvent):
 
     @property
     def named(self) -> tuple[str, ...]:
-        return tuple(ranked.event_id for ranked in self.ranks)
+        return (self.target, *(ranked.event_id for ranked in self.ranks))
 
 
 class RecordDuplicate(RecordEvent):
@@ -187,7 +187,7 @@ class Dispute:
     yields_to: tuple[int, ...] = ()  # positions of preferred rivals
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Effective:
     """What a recorded event is taken to say, as known at some position."""
 
@@ -205,7 +205,7 @@ class Effective:
     suppressed: bool = False  # something it yields to stands
     more_origins: tuple[str, ...] = ()  # of its standing duplicates
 
-    @property
+    @cached_property
     def keys(self) -> tuple[SubjectKey, ...]:
         """The subjects it touches."""
         event = self.event
@@ -215,21 +215,21 @@ class Effective:
             )
         return (SubjectKey(event.coalition, event.family, "registration", ""),)
 
-    @property
+    @cached_property
     def bounds(self) -> Bounds:
         """When it happened; what has no date holds from the beginning."""
         if isinstance(self.event, Statement):
             return self.event.occurred.bounds
         return Bounds(BEGINNING, BEGINNING)
 
-    @property
+    @cached_property
     def linked(self) -> tuple[int, ...]:
         """Positions of the statements whose standing depends on this one's, or this one's on theirs."""
         yields = (position for dispute in self.disputes.values() for position in dispute.yields_to)
         original = () if self.duplicate_of is None else (self.duplicate_of,)
         return tuple(sorted({*original, *self.duplicates, *self.backs, *yields}))
 
-    @property
+    @cached_property
     def origins(self) -> tuple[str, ...]:
         """Digests of the independent originals of its sources."""
         own = {source.origin for source in self.event.sources} if isinstance(self.event, Statement) else set()
@@ -240,6 +240,7 @@ class Effective:
         """Whether it takes part in a dispute that is open."""
         return any(dispute.open for dispute in self.disputes.values())
 
+    @cached_property
     def item(self) -> Item | None:
         """What the fold takes in, or None where the statement counts for nothing and is shown nowhere."""
         counts = not self.suppressed and all(dispute.rank is not Rank.DEPRECATED for dispute in self.disputes.values())
@@ -357,6 +358,8 @@ def weigh(statement: Effective, others: Mapping[int, Effective]) -> Effective:
 
     ``others`` holds, by position, at least all of `Effective.linked`.
     """
+    if not (statement.linked or statement.suppressed or statement.more_origins):
+        return statement
     yields = {position for dispute in statement.disputes.values() for position in dispute.yields_to}
     if statement.duplicate_of is not None:
         yields.add(statement.duplicate_of)

@@ -158,6 +158,11 @@ class Event(Value):
     kind: str
     coalition: Slug
 
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The ids of all earlier events that it is about."""
+        return ()
+
     def content(self) -> dict[str, Any]:
         """Exactly what was stated, as plain JSON values: unmentioned fields are left out."""
         content: dict[str, Any] = self.__pydantic_serializer__.to_python(

@@ -3,7 +3,7 @@
 Known now, a subject's state is the last current segment that began by then. Known then, superseded segments count too.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -164,18 +164,38 @@ def _flat(references: bytes) -> list[dict[str, Any]]:
 
 
 FIND_BACKGROUND = f"""
-SELECT coalition, family, slug, actor FROM subject
-WHERE coalition = ANY(%b::text[]) AND family = 'coalition' AND slug = 'registration'
-UNION ALL
-SELECT s.coalition, s.family, s.slug, s.actor
-FROM subject s CROSS JOIN LATERAL (
-    SELECT g.state, g.valid_to FROM segment g
-    WHERE g.subject_id = s.id AND {_KNOWN_NOW} AND g.valid_from <= clock_timestamp()
-    ORDER BY g.valid_from DESC LIMIT 1
-) g
-WHERE s.family = 'ceasefire' AND s.coalition = ANY(%b::text[]) AND g.state->>'state' IN ('in_force', 'violated')
+SELECT b.build, k.coalition, k.family, k.slug, k.actor
+FROM (SELECT 'subject'::regclass::oid::bigint AS build) b LEFT JOIN (
+    SELECT coalition, family, slug, actor FROM subject
+    WHERE coalition = ANY(%b::text[]) AND family = 'coalition' AND slug = 'registration'
+    UNION ALL
+    SELECT s.coalition, s.family, s.slug, s.actor
+    FROM subject s CROSS JOIN LATERAL (
+        SELECT g.state, g.valid_to FROM segment g
+        WHERE g.subject_id = s.id AND {_KNOWN_NOW} AND g.valid_from <= clock_timestamp()
+        ORDER BY g.valid_from DESC LIMIT 1
+    ) g
+    WHERE s.family = 'ceasefire' AND s.coalition = ANY(%b::text[]) AND g.state->>'state' IN ('in_force', 'violated')
+) k ON true
 """
-"""What a write rests on besides its subjects: the registered coalitions, and the ceasefires in force now."""
+
+
+class Background(NamedTuple):
+    """What a write rests on besides its subjects: the rows of `FIND_BACKGROUND`."""
+
+    build: int  # changes when a rebuild puts other tables in place
+    coalitions: frozenset[str]  # the registered ones
+    ceasefires: frozenset[SubjectKey]  # those in force now
+
+    @classmethod
+    def of(cls, rows: Sequence[Any]) -> "Background":
+        """The rows, read."""
+        keys = [SubjectKey(*key) for _, *key in rows if key[0] is not None]
+        return cls(
+            build=rows[0][0],
+            coalitions=frozenset(key.coalition for key in keys if key.family == "coalition"),
+            ceasefires=frozenset(key for key in keys if key.family == "ceasefire"),
+        )
 
 
 _REGISTRATION = """

@@ -19,14 +19,13 @@ from sqlalchemy.schema import CreateIndex, CreateTable, SetColumnComment, SetTab
 from service.database import METADATA, OPEN, OWNER, Connection, fetch, register_json
 from service.domain.decide import Revision, decide
 from service.domain.errors import Refused, RegistryError, Unavailable
-from service.domain.record import RecordDisputeSettled, RecordEvent
 from service.domain.statement import Event
 from service.log import append
 from service.log.codec import commit, leaf_hash, lift
 from service.log.merkle import Frontier
 from service.log.read import EventRow, read_events
 from service.segments.effective import FIND_COALITIONS, Versions, load_known
-from service.segments.revise import Planes, touches
+from service.segments.revise import Changes, Planes, touches
 from service.segments.tables import DERIVED, LATE_INDEXES, PARTITIONS, RIGHTS
 
 BATCH = 500
@@ -35,6 +34,7 @@ _DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]
 _ALONE = 0x72656275696C64  # "rebuild": the advisory lock of whoever uses the schema beside
 _TRIES = 1000  # to find a moment in which nobody reads the live tables
 _PAUSE_SECONDS = 0.5
+_COMPARING_MEMORY = "64MB"  # the database's, to compare the new tables with the live ones
 _LOCK_PATIENCE = "100ms"  # far below PostgreSQL's deadlock_timeout: no reader is thrown out because of us
 _DAMAGE = (RegistryError, ValueError, LookupError, psycopg.IntegrityError)  # what a changed log makes of a replay
 Progress = Callable[[int, int], None]
@@ -71,6 +71,7 @@ async def _owner(url: str) -> AsyncIterator[Connection]:
         await connection.execute(f'SET search_path TO {_BESIDE}, "{live}"'.encode())
         # What is built beside is worth nothing until it is in place: only that commit waits for the disk.
         await connection.execute("SET synchronous_commit TO off")
+        await connection.execute(f"SET work_mem TO '{_COMPARING_MEMORY}'".encode())
         yield connection
 
 
@@ -111,41 +112,53 @@ class _Read:
     lifted: list[tuple[dict[str, Any], Event]]
 
 
-async def replay(connection: Connection, events: Sequence[EventRow]) -> None:
-    """Computes what a batch of the log's events makes, in the tables that come first on the search path."""
-    await _store(connection, *await _compute(connection, _lift(events)))
+class _Replay:
+    """Computes what the log's events make, batch by batch, in the tables that come first on the search path."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._planes = Planes()
+        self._coalitions: set[str] = set()
+        self._storing: asyncio.Task[None] | None = None
+
+    async def take(self, batch: _Read) -> None:
+        """Computes one batch, and begins to store it: meanwhile the next may be computed, as far as nothing is read."""
+        named = sorted({name for _, event in batch.lifted for name in event.named})
+        unknown = {row.coalition for row in batch.rows} - self._coalitions
+        if named or unknown:
+            await self.finish()
+            self._coalitions |= set(await _registered(self._connection, unknown))
+        known = await load_known(self._connection, named, self._coalitions)
+        steps: list[tuple[int, tuple[Revision, ...]]] = []
+        for row, (content, event) in zip(batch.rows, batch.lifted, strict=True):
+            revisions = decide(event, event_id=row.event_id, position=row.position, known=known, content=content)
+            steps.append((row.position, revisions))
+        self._coalitions = known.coalitions
+        wanted = touches(revision for _, revisions in steps for revision in revisions)
+        if not self._planes.covers(wanted):
+            await self.finish()
+            await self._planes.load(self._connection, wanted)
+        versions = Versions()
+        for position, revisions in steps:
+            versions.put((revision.after for revision in revisions), at=position)
+            self._planes.revise(revisions, at=position)
+        await self.finish()
+        self._storing = asyncio.create_task(self._store(versions, self._planes.take()))
+
+    async def _store(self, versions: Versions, changes: Changes) -> None:
+        async with self._connection.transaction(), self._connection.pipeline():
+            await versions.write(self._connection)
+            await changes.write(self._connection)
+
+    async def finish(self) -> None:
+        """Waits until all that was taken is stored."""
+        storing, self._storing = self._storing, None
+        if storing is not None:
+            await storing
 
 
 def _lift(events: Sequence[EventRow]) -> _Read:
     return _Read(list(events), [lift(row.kind, row.version, row.body) for row in events])
-
-
-async def _compute(connection: Connection, batch: _Read) -> tuple[Versions, Planes]:
-    named = sorted({name for _, event in batch.lifted for name in _named(event)})
-    coalitions = await _registered(connection, {row.coalition for row in batch.rows})
-    known = await load_known(connection, named, coalitions)
-    steps: list[tuple[int, tuple[Revision, ...]]] = []
-    for row, (content, event) in zip(batch.rows, batch.lifted, strict=True):
-        revisions = decide(event, event_id=row.event_id, position=row.position, known=known, content=content)
-        steps.append((row.position, revisions))
-    planes, versions = Planes(), Versions()
-    await planes.load(connection, touches(revision for _, revisions in steps for revision in revisions))
-    for position, revisions in steps:
-        versions.put((revision.after for revision in revisions), at=position)
-        planes.revise(revisions, at=position)
-    return versions, planes
-
-
-async def _store(connection: Connection, versions: Versions, planes: Planes) -> None:
-    async with connection.transaction(), connection.pipeline():
-        await versions.write(connection)
-        await planes.write(connection)
-
-
-def _named(event: Event) -> tuple[str, ...]:
-    if isinstance(event, RecordDisputeSettled):
-        return (event.target, *event.named)
-    return event.named if isinstance(event, RecordEvent) else ()
 
 
 async def _registered(connection: Connection, slugs: Iterable[str]) -> list[str]:
@@ -162,25 +175,22 @@ async def _replay_all(
     While one batch is written, the next is read, lifted and checked.
     """
     done = 0
-    storing: asyncio.Task[None] | None = None
+    replay = _Replay(connection)
     async with _connected(url) as reader:
         reading = asyncio.create_task(_read_next(reader, done, check))
         try:
             while (batch := await reading).rows:
                 done = batch.rows[-1].position
                 reading = asyncio.create_task(_read_next(reader, done, check))
-                if storing is not None:
-                    await storing
-                storing = asyncio.create_task(_store(connection, *await _compute(connection, batch)))
+                await replay.take(batch)
                 progress(done, (await fetch(reader, "SELECT size FROM log_head"))[0][0])
-            if storing is not None:
-                await storing
+            await replay.finish()
         except _DAMAGE as fault:
             raise Refused(
                 f"The log cannot be replayed, at about event {done + 1}: `./run verify` says what was changed in it."
             ) from fault
         finally:
-            await asyncio.gather(*(task for task in (reading, storing) if task is not None), return_exceptions=True)
+            await asyncio.gather(reading, replay.finish(), return_exceptions=True)
     return done
 
 
@@ -271,8 +281,10 @@ async def _switch(connection: Connection, live: str, done: int) -> None:
 
 
 async def _catch_up(connection: Connection, done: int) -> int:
+    replay = _Replay(connection)
     while events := await read_events(connection, after=done, limit=BATCH):
-        await replay(connection, events)
+        await replay.take(_lift(events))
+        await replay.finish()
         done = events[-1].position
     return done
 
@@ -304,16 +316,27 @@ _SAYS = {
 
 
 async def _compare(connection: Connection, live: str, known: int) -> list[Finding]:
-    """How the live tables differ from those beside, as known at a position; empty when they do not."""
+    """How the live tables differ from those beside, as known at a position; empty when they do not.
+
+    Two tables of as many rows are the same when nothing of one is missing in the other.
+    """
     findings = []
     for table, says in _SAYS.items():
         ours, theirs = says.format(schema=_BESIDE), says.format(schema=f'"{live}"')
-        for what, one, other in (("is missing", ours, theirs), ("should not be there", theirs, ours)):
-            sql = f"SELECT count(*) FROM ({one} EXCEPT ALL {other}) AS difference"
-            count = (await fetch(connection, sql, {"known": known}))[0][0]
-            if count:
-                findings.append(Finding(what, table, count))
+        missing = await _count(connection, f"{ours} EXCEPT ALL {theirs}", known)
+        surplus = missing + await _count(connection, theirs, known) - await _count(connection, ours, known)
+        findings += [
+            Finding(what, table, count)
+            for what, count in (("is missing", missing), ("should not be there", surplus))
+            if count
+        ]
     return findings
+
+
+async def _count(connection: Connection, rows: str, known: int) -> int:
+    found = await fetch(connection, f"SELECT count(*) FROM ({rows}) AS rows", {"known": known})
+    count: int = found[0][0]
+    return count
 
 
 _HEAD_AND_REST = """

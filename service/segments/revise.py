@@ -6,10 +6,12 @@ equal is left alone, so that what was known before is never touched. A batch is 
 at its own position, from one load and with one write.
 """
 
+from bisect import bisect_left
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -19,11 +21,13 @@ from service.domain.decide import Revision
 from service.domain.kinds import FAMILIES
 from service.domain.record import Effective
 from service.domain.subject import SubjectKey
-from service.domain.timeline import Segment, fold
+from service.domain.timeline import NOTHING, Segment, fold
 from service.segments.effective import parse_row
 from service.segments.query import MOST_REFERENCES, StateRow
 
 Touches = dict[SubjectKey, datetime]
+LONGEST = 16  # segments of one plane that are kept from batch to batch
+MOST_KEPT = 6_000  # segments of all planes together: some 60 MB
 
 
 def touches(revisions: Iterable[Revision]) -> Touches:
@@ -47,9 +51,8 @@ class _Live:
     stored: bool
 
 
-@dataclass(slots=True)
-class _Closed:
-    subject: SubjectKey
+class _Row(NamedTuple):
+    subject_id: int
     segment: Segment
     since: int
     until: int
@@ -57,52 +60,124 @@ class _Closed:
 
 @dataclass(slots=True)
 class _Plane:
-    """What is known now of one subject, from some valid time on."""
+    """What is known now of one subject, from some valid time on.
 
+    ``live`` is replaced, never changed: whoever has looked at it keeps what it saw.
+    """
+
+    subject_id: int
     live: list[_Live] = field(default_factory=list)
     statements: dict[int, Effective] = field(default_factory=dict)
     earlier: list[dict[str, Any]] = field(default_factory=list)  # the statements behind what lies before
+    is_whole: bool = False  # nothing lies before
+    counted: int = 0  # segments, when memory was last counted
+
+    def covers(self, since: datetime) -> bool:
+        """Whether it can be folded anew from a valid time on: from the segment that holds just before."""
+        return self.is_whole or (bool(self.live) and self.live[0].segment.valid_from < since)
+
+    def shorten(self) -> None:
+        """Lets go of what an append in order does not need."""
+        gone, self.live = self.live[:-LONGEST], self.live[-LONGEST:]
+        if not gone:
+            return
+        self.is_whole = False
+        self.earlier = _references(self.earlier, gone)
+        opening = self.live[0].segment.valid_from
+        self.statements = {position: one for position, one in self.statements.items() if one.bounds.latest > opening}
+
+
+def _references(earlier: list[dict[str, Any]], passed: Sequence[_Live]) -> list[dict[str, Any]]:
+    """The latest statements behind a state, in order."""
+    found: list[dict[str, Any]] = []
+    for live in reversed(passed):
+        if len(found) >= MOST_REFERENCES:
+            break
+        if live.segment.causes != NOTHING:
+            found[:0] = orjson.loads(live.segment.causes)
+    return (earlier + found)[-MOST_REFERENCES:]
+
+
+class View(NamedTuple):
+    """A subject as known at one position: what may be asked about it later, whatever has happened to it since."""
+
+    key: SubjectKey
+    live: Sequence[_Live]
+    earlier: list[dict[str, Any]]
+
+    def row(self, at: datetime) -> StateRow:
+        """The subject at a moment that is not before what touched it."""
+        passed = [live for live in self.live if live.segment.valid_from <= at]
+        last = passed[-1].segment if passed else Segment(at, at, None)
+        return StateRow(
+            key=self.key,
+            state=None if last.state is None else orjson.loads(last.state),
+            possible=orjson.loads(last.possible),
+            rivals=orjson.loads(last.rivals),
+            references=_references(self.earlier, passed),
+        )
+
+
+def in_force(before: frozenset[SubjectKey], truces: Iterable[View], at: datetime) -> frozenset[SubjectKey]:
+    """The ceasefires in force at a moment: those that were, with what has changed of some of them since."""
+    now = {truce.key: truce.row(at).state for truce in truces}
+    return frozenset(before - now.keys()) | in_force_keys(now.items())
 
 
 class Planes:
-    """The current planes of the subjects that a batch touches."""
+    """The current planes of subjects: those that a batch touches, and those that earlier ones touched.
+
+    Kept from batch to batch, so that what has just been written need not be read again; a bounded number, of which the
+    least recently touched are forgotten. They are true for as long as nobody else writes: who keeps them has to know.
+    """
 
     def __init__(self) -> None:
-        self._ids: dict[SubjectKey, int] = {}
-        self._planes: dict[SubjectKey, _Plane] = {}
-        self._closing: list[tuple[SubjectKey, datetime, int]] = []
-        self._passed: list[_Closed] = []
-        self._memberships: dict[tuple[SubjectKey, int], tuple[datetime, bool, int]] = {}
+        self._planes: OrderedDict[SubjectKey, _Plane] = OrderedDict()
+        self._segments = 0  # of all planes, as of the last `take`
+        self._touched: set[SubjectKey] = set()
+        self._changes = Changes()
+
+    def covers(self, wanted: Touches) -> bool:
+        """Whether all that is wanted is here already."""
+        return not self._missing(wanted)
+
+    def _missing(self, wanted: Touches) -> list[SubjectKey]:
+        return [
+            key for key, since in wanted.items() if (plane := self._planes.get(key)) is None or not plane.covers(since)
+        ]
 
     async def load(self, connection: Connection, wanted: Touches) -> None:
-        """Loads each wanted subject from just before its earliest valid time on, in one round trip; creates new ones.
+        """Loads each wanted subject that is not here, from just before its earliest valid time on, in one round trip.
 
-        Of what lies before, only the statements behind it are loaded, for the answers (`row`).
+        Creates new ones. Of what lies before, only the statements behind it are loaded, for the answers.
         """
-        keys = list(wanted)
-        self._planes = {key: _Plane() for key in keys}
+        keys = self._missing(wanted)
+        if not keys:
+            return
+        loaded: dict[SubjectKey, _Plane] = {}
         asked = (*_columns(keys), [wanted[key] for key in keys])
         async with connection.pipeline():
             subjects = await connection.cursor(binary=True).execute(_FIND_SUBJECTS, asked)
             segments = await connection.cursor(binary=True).execute(_LOAD_SEGMENTS, asked)
             statements = await connection.cursor(binary=True).execute(_LOAD_STATEMENTS, asked)
             for nth, number, earlier in await subjects.fetchall():
-                self._ids[keys[nth - 1]] = number
+                plane = loaded[keys[nth - 1]] = _Plane(number)
                 if earlier is not None:
-                    self._planes[keys[nth - 1]].earlier = [one for causes in orjson.loads(earlier) for one in causes]
+                    plane.earlier = [one for causes in orjson.loads(earlier) for one in causes]
             for nth, valid_from, valid_to, known_from, state, causes, possible, rivals in await segments.fetchall():
                 segment = Segment(valid_from, valid_to, state, causes, possible, rivals)
-                self._planes[keys[nth - 1]].live.append(_Live(segment, known_from, stored=True))
+                loaded[keys[nth - 1]].live.append(_Live(segment, known_from, stored=True))
             for nth, *row in await statements.fetchall():
                 one = parse_row(row)
-                self._planes[keys[nth - 1]].statements[one.position] = one
-        await self._create(connection, [key for key in keys if key not in self._ids])
-
-    async def _create(self, connection: Connection, missing: Sequence[SubjectKey]) -> None:
-        if missing:
-            async with connection.cursor(binary=True) as cursor:
-                await cursor.execute(_CREATE_SUBJECTS, _columns(missing))
-                self._ids |= {SubjectKey(*key): number for number, *key in await cursor.fetchall()}
+                loaded[keys[nth - 1]].statements[one.position] = one
+        for key, plane in loaded.items():
+            plane.is_whole = not plane.live or plane.live[0].segment.valid_from >= wanted[key]
+        loaded |= await _create(connection, [key for key in keys if key not in loaded])
+        for key, plane in loaded.items():
+            before = self._planes.pop(key, None)
+            self._segments -= before.counted if before else 0
+            self._planes[key] = plane
+        self._touched |= loaded.keys()
 
     def revise(self, revisions: Sequence[Revision], *, at: int) -> Touches:
         """Takes in how statements stand from a position on; answers which subjects were re-folded, and from when."""
@@ -113,54 +188,61 @@ class Planes:
             self._refold(key, since, at)
         return touched
 
-    def row(self, key: SubjectKey, at: datetime) -> StateRow:
-        """A touched subject as known now at a moment that is not before what touched it."""
+    def view(self, key: SubjectKey) -> View:
+        """A touched subject as it now stands."""
         plane = self._planes[key]
-        passed = [live.segment for live in plane.live if live.segment.valid_from <= at]
-        references = plane.earlier + [one for segment in passed for one in orjson.loads(segment.causes)]
-        last = passed[-1] if passed else Segment(at, at, None)
-        return StateRow(
-            key=key,
-            state=None if last.state is None else orjson.loads(last.state),
-            possible=orjson.loads(last.possible),
-            rivals=orjson.loads(last.rivals),
-            references=references[-MOST_REFERENCES:],
-        )
+        return View(key, plane.live, plane.earlier)
 
-    def in_force(self, ceasefires: Iterable[SubjectKey], at: datetime) -> frozenset[SubjectKey]:
-        """The ceasefires in force at a moment: those that were, with what this batch has changed of them."""
-        touched = {key: self.row(key, at).state for key in self._planes if key.family == "ceasefire"}
-        return frozenset({key for key in ceasefires if key not in touched} | in_force_keys(touched.items()))
+    def take(self) -> "Changes":
+        """What has changed since this was last asked, to be written; from now on it counts as stored."""
+        changes, self._changes = self._changes, Changes()
+        for key in self._touched:
+            plane = self._planes[key]
+            for live in plane.live:
+                if not live.stored:
+                    changes.rows.append(_Row(plane.subject_id, live.segment, live.since, OPEN))
+                    live.stored = True
+        self._let_go()
+        return changes
+
+    def _let_go(self) -> None:
+        """Keeps memory bounded."""
+        for key in self._touched:
+            plane = self._planes[key]
+            plane.shorten()
+            self._planes.move_to_end(key)
+            self._segments += len(plane.live) - plane.counted
+            plane.counted = len(plane.live)
+        self._touched.clear()
+        while self._segments > MOST_KEPT:
+            _, gone = self._planes.popitem(last=False)
+            self._segments -= gone.counted
 
     def _move(self, before: Effective | None, after: Effective, at: int) -> None:
         left = set(before.keys) - set(after.keys) if before else set()
         for key in left:
-            self._planes[key].statements.pop(after.position, None)
-            self._put_membership(key, after, at, current=False)
+            plane = self._planes[key]
+            plane.statements.pop(after.position, None)
+            self._changes.put_membership(plane.subject_id, after, at, current=False)
         for key in after.keys:
-            self._planes[key].statements[after.position] = after
+            plane = self._planes[key]
+            plane.statements[after.position] = after
             if before is None or key not in before.keys or before.bounds.latest != after.bounds.latest:
-                self._put_membership(key, after, at, current=True)
-
-    def _put_membership(self, key: SubjectKey, statement: Effective, at: int, *, current: bool) -> None:
-        before = self._memberships.get((key, statement.position))
-        since = at if before is None else before[2]
-        self._memberships[key, statement.position] = (statement.bounds.latest, current, since)
+                self._changes.put_membership(plane.subject_id, after, at, current=True)
 
     def _refold(self, key: SubjectKey, since: datetime, at: int) -> None:
         plane = self._planes[key]
-        keep = sum(1 for live in plane.live if live.segment.valid_from < since)
+        keep = bisect_left(plane.live, since, key=lambda live: live.segment.valid_from)
         kept, old = plane.live[: max(keep - 1, 0)], plane.live[max(keep - 1, 0) :]
         opening = old[0].segment if keep else None
         items = [
             item
             for one in plane.statements.values()
-            if (opening is None or one.bounds.latest > opening.valid_from) and (item := one.item()) is not None
+            if (opening is None or one.bounds.latest > opening.valid_from) and (item := one.item) is not None
         ]
-        folded = fold(FAMILIES[key.family], items, opening)
         standing = {live.segment.valid_from: live for live in old}
         fresh: list[_Live] = []
-        for segment in folded:
+        for segment in fold(FAMILIES[key.family], items, opening):
             live = standing.get(segment.valid_from)
             if live is not None and live.segment == segment:
                 fresh.append(live)
@@ -168,14 +250,31 @@ class Planes:
             else:
                 fresh.append(_Live(segment, at, stored=False))
         for live in standing.values():
-            self._close(key, live, at)
+            self._changes.close(plane.subject_id, live, at)
         plane.live = kept + fresh
+        self._touched.add(key)
 
-    def _close(self, key: SubjectKey, live: _Live, at: int) -> None:
+
+class Changes:
+    """What revising has changed in the tables, and not yet written."""
+
+    def __init__(self) -> None:
+        self.rows: list[_Row] = []
+        self._closing: list[tuple[int, datetime, int]] = []
+        self._memberships: dict[tuple[int, int], tuple[datetime, bool, int]] = {}
+
+    def put_membership(self, subject_id: int, statement: Effective, at: int, *, current: bool) -> None:
+        """A subject's fold takes in a statement, or no longer does."""
+        before = self._memberships.get((subject_id, statement.position))
+        since = at if before is None else before[2]
+        self._memberships[subject_id, statement.position] = (statement.bounds.latest, current, since)
+
+    def close(self, subject_id: int, live: _Live, at: int) -> None:
+        """A segment is known only up to a position; one that was never written is written as such, or not at all."""
         if live.stored:
-            self._closing.append((key, live.segment.valid_from, at))
+            self._closing.append((subject_id, live.segment.valid_from, at))
         elif live.since < at:
-            self._passed.append(_Closed(key, live.segment, live.since, at))
+            self.rows.append(_Row(subject_id, live.segment, live.since, at))
 
     async def write(self, connection: Connection) -> None:
         """Closes and inserts segments. Runs inside the caller's pipeline."""
@@ -183,7 +282,7 @@ class Planes:
             await connection.execute(
                 _PUT_MEMBERSHIPS,
                 (
-                    [self._ids[key] for key, _ in self._memberships],
+                    [subject_id for subject_id, _ in self._memberships],
                     [position for _, position in self._memberships],
                     [latest for latest, _, _ in self._memberships.values()],
                     [current for _, current, _ in self._memberships.values()],
@@ -191,38 +290,32 @@ class Planes:
                 ),
             )
         if self._closing:
-            await connection.execute(
-                _CLOSE_SEGMENTS,
-                (
-                    [self._ids[key] for key, _, _ in self._closing],
-                    [valid_from for _, valid_from, _ in self._closing],
-                    [at for _, _, at in self._closing],
-                ),
-            )
-        opened = [
-            _Closed(key, live.segment, live.since, OPEN)
-            for key, plane in self._planes.items()
-            for live in plane.live
-            if not live.stored
-        ]
-        rows = self._passed + opened
-        if rows:
-            document = orjson.dumps([_row(self._ids[row.subject], row) for row in rows])
+            await connection.execute(_CLOSE_SEGMENTS, tuple(map(list, zip(*self._closing, strict=True))))
+        if self.rows:
+            document = orjson.dumps([_row(row) for row in self.rows])
             await connection.execute(_INSERT_SEGMENTS, (document.decode(),))
 
 
-def _row(subject_id: int, row: _Closed) -> dict[str, Any]:
+async def _create(connection: Connection, missing: Sequence[SubjectKey]) -> dict[SubjectKey, _Plane]:
+    if not missing:
+        return {}
+    async with connection.cursor(binary=True) as cursor:
+        await cursor.execute(_CREATE_SUBJECTS, _columns(missing))
+        return {SubjectKey(*key): _Plane(number, is_whole=True) for number, *key in await cursor.fetchall()}
+
+
+def _row(row: _Row) -> dict[str, Any]:
     segment = row.segment
     return {
-        "subject_id": subject_id,
+        "subject_id": row.subject_id,
         "valid_from": segment.valid_from,
         "valid_to": segment.valid_to,
         "known_from": row.since,
         "known_to": row.until,
-        "state": None if segment.state is None else segment.state.decode(),
-        "causes": segment.causes.decode(),
-        "possible": segment.possible.decode(),
-        "rivals": segment.rivals.decode(),
+        "state": None if segment.state is None else orjson.Fragment(segment.state),
+        "causes": orjson.Fragment(segment.causes),
+        "possible": orjson.Fragment(segment.possible),
+        "rivals": orjson.Fragment(segment.rivals),
     }
 
 
@@ -285,8 +378,7 @@ WHERE g.subject_id = c.id AND g.valid_from = c.valid_from AND g.known_to = {OPEN
 """
 _INSERT_SEGMENTS = """
 INSERT INTO segment (subject_id, valid_from, valid_to, known_from, known_to, state, causes, possible, rivals)
-SELECT subject_id, valid_from, valid_to, known_from, known_to, state::json, causes::json, possible::json, rivals::json
-FROM json_to_recordset(%b::json) AS new(
-    subject_id bigint, valid_from timestamptz, valid_to timestamptz, known_from bigint, known_to bigint, state text,
-    causes text, possible text, rivals text)
+SELECT * FROM json_to_recordset(%b::json) AS new(
+    subject_id bigint, valid_from timestamptz, valid_to timestamptz, known_from bigint, known_to bigint, state json,
+    causes json, possible json, rivals json)
 """

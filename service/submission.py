@@ -1,0 +1,59 @@
+"""One request to record something: what it sends, what came of it, and what it is answered."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from service.domain.record import Effective
+from service.log.append import Appended
+from service.log.codec import Entry
+from service.segments.query import StateRow
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """By what a retry of a request is recognised: the client's key, and a digest of what it sent."""
+
+    client: str
+    key: str
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What a request recorded: its events in order, and the subjects that it touched, with their state at the end.
+
+    ``at`` is the moment of those states: that of recording, or, for what is yet to come, that of its occurrence.
+    """
+
+    events: tuple[Appended, ...]
+    statements: tuple[Effective, ...]  # the changed ones, as they stand after it
+    states: tuple[StateRow, ...]
+    at: datetime
+    in_force: frozenset[str]  # coalitions with a ceasefire in force at that moment
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a request is answered; ``replayed`` when an earlier try had already recorded it."""
+
+    content: bytes
+    position: int  # of the first event
+    replayed: bool = False
+
+
+@dataclass(slots=True)
+class Submission:
+    """One request to record one or more events: all of them or none.
+
+    ``render`` makes the answer from what was recorded, inside the transaction, so that a retry is given the same bytes.
+    """
+
+    entries: tuple[Entry, ...]
+    recorded_by: str
+    render: Callable[[Recorded], bytes]
+    retry: Retry | None = None
+    revision: int | None = None  # of the target, as the editor saw it
+    listed: bool = False  # sent as a list: a fault says at which place
+    answer: asyncio.Future[Answer] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
