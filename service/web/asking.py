@@ -108,22 +108,22 @@ def moment_of(served: Services, as_of: datetime, in_force: frozenset[str] = froz
 
 def basis_of(request: Request, basis: Basis, moment: Moment) -> Json:
     """The basis as every computed answer carries it; its address repeats exactly this answer."""
-    kept = [
-        (name, value)
-        for name, value in request.query_params.multi_items()
-        if name not in ("as_of", "known_at", "known_position")
-    ]
-    pinned = [("as_of", render_instant(basis.as_of)), ("known_position", str(basis.known_position))]
-    if "after" in request.query_params:  # the cursor pins them already
-        pinned = []
+    as_of = render_instant(basis.as_of)
+    named = request.query_params
+    kept = sorted((name, value) for name, value in named.multi_items() if name not in _POINT)
+    # A cursor pins both already. Of an instant, only the colons have to be escaped.
+    pinned = "" if "after" in named else f"as_of={as_of.replace(':', '%3A')}&known_position={basis.known_position}"
     return {
-        "as_of": render_instant(basis.as_of),
+        "as_of": as_of,
         "known_position": basis.known_position,
         "known_at": render_instant(basis.known_at),
         "log_root": basis.log_root.hex(),
         "rules_version": moment.rules,
-        "url": f"{request.url.path}?{urlencode([*pinned, *sorted(kept)])}",
+        "url": f"{request.scope['raw_path'].decode('ascii')}?{'&'.join(filter(None, (pinned, urlencode(kept) if kept else '')))}",
     }
+
+
+_POINT = frozenset({"as_of", "known_at", "known_position"})
 
 
 def is_pinned(request: Request) -> bool:
