@@ -113,13 +113,14 @@ def basis_of(request: Request, basis: Basis, moment: Moment) -> Json:
     kept = sorted((name, value) for name, value in named.multi_items() if name not in _POINT)
     # A cursor pins both already. Of an instant, only the colons have to be escaped.
     pinned = "" if "after" in named else f"as_of={as_of.replace(':', '%3A')}&known_position={basis.known_position}"
+    asked = "&".join(part for part in (pinned, urlencode(kept)) if part)
     return {
         "as_of": as_of,
         "known_position": basis.known_position,
         "known_at": render_instant(basis.known_at),
         "log_root": basis.log_root.hex(),
         "rules_version": moment.rules,
-        "url": f"{request.scope['raw_path'].decode('ascii')}?{'&'.join(filter(None, (pinned, urlencode(kept) if kept else '')))}",
+        "url": f"{request.scope['raw_path'].decode('ascii')}?{asked}",
     }
 
 
