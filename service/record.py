@@ -12,7 +12,8 @@ hold, or something has to be read for it first, it is done under the gate instea
 
 import asyncio
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import NamedTuple, Self
 
@@ -52,8 +53,10 @@ Outcome = Answer | RegistryError
 class Recorder:
     """Records what the doors submit, in batches: one is prepared while the one before is written."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, observe: Callable[[float], None] = lambda _: None) -> None:
+        """``observe`` is told how many seconds each request took, from its arrival until it was durable or refused."""
         self._pool = pool
+        self._observe = observe
         self._waiting: asyncio.Queue[Submission] = asyncio.Queue(maxsize=10_000)
         self._tasks: list[asyncio.Task[None]] = []
         self._standing = Standing()
@@ -77,8 +80,12 @@ class Recorder:
             self._waiting.put_nowait(submission)
         except asyncio.QueueFull:
             raise Unavailable("Too many writes are waiting; try again in a moment.") from None
-        # A client that goes away does not undo what it asked for: the batch holds others' requests too.
-        return await asyncio.shield(submission.answer)
+        began = time.perf_counter()
+        try:
+            # A client that goes away does not undo what it asked for: the batch holds others' requests too.
+            return await asyncio.shield(submission.answer)
+        finally:
+            self._observe(time.perf_counter() - began)
 
     async def _run(self) -> None:
         while True:

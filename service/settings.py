@@ -17,6 +17,7 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0: any free one")
     reading_is_open: bool = Field(True, description="whether reading needs no token")
     stale_after_days: int = Field(180, ge=1, le=36500, description="after how many days a commitment is stale")
+    licence: str = Field("CC-BY-4.0", min_length=1, description="under which tables may be passed on, as they say")
     pool_size: int = Field(10, ge=2, le=200, description="connections to the database")
     pinned_cache_bytes: int = Field(64 * 2**20, ge=0, description="memory for pinned answers, which never change")
     largest_body: int = Field(8 * 2**20, ge=1024, description="bytes of a request's body")

@@ -33,7 +33,9 @@ _ROW = re.compile(r"^\| (.+?) \| (.*) \|$", re.MULTILINE)
 _LINK = re.compile(r"\]\((?!https?://|#)([^)#\s]+)")
 _CODE = re.compile(r"`([^`]+)`")
 SCRIPT_COMMANDS = {"test", "check", "bench", "setup", "lock", "torture"}  # those of ./run itself
-UNDOCUMENTED_IN_OPENAPI = {"GET /healthz", "GET /readyz", "GET /openapi.json"}
+UNDOCUMENTED_IN_OPENAPI = {
+    "GET /healthz", "GET /readyz", "GET /version", "GET /metrics", "GET /problems", "GET /openapi.json",
+}  # fmt: skip
 
 
 # The README's commands

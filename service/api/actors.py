@@ -1,12 +1,12 @@
 """Who can be named: countries, organisations, by code, name or alias, in any language."""
 
-import orjson
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from service.domain.actors import find_actors
-from service.web.asking import JSON, documented, read_query
+from service.web.asking import documented, read_query
+from service.web.sending import send
 from service.web.serving import Door, may_read
 
 router = APIRouter(tags=["actors"], dependencies=[Depends(may_read)], route_class=Door)
@@ -29,4 +29,4 @@ async def list_actors(request: Request) -> Response:
         {"code": one.code, "name": one.name, "kind": one.kind, "aliases": list(one.aliases)}
         for one in find_actors(asked.q, asked.limit)
     ]
-    return Response(orjson.dumps({"items": items, "next": None}), media_type=JSON)
+    return send(request, {"items": items, "next": None})

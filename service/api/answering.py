@@ -17,7 +17,8 @@ from service.domain.dates import parse_instant, render_instant
 from service.domain.errors import Fault, Invalid, Unknown
 from service.domain.subject import SubjectKey
 from service.segments.query import Basis, Point, References, Scope, StateRow, is_registered, states_at
-from service.web.asking import Asked, answer, basis_of, find_point, moment_of
+from service.web.asking import Asked, basis_of, find_point, moment_of
+from service.web.sending import answer, is_table, next_page
 from service.web.serving import Services
 
 FIRST_PAGE = 50
@@ -31,6 +32,7 @@ class AskedPage(Asked):
     after: str | None = Field(
         None, max_length=1000, description="`next` of the page before: it pins the point asked about"
     )
+    count: bool = Field(default=False, description="whether to say in `total` how many items there are on all pages")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,19 +134,25 @@ def continued(asked: AskedPage, kinds: Sequence[type] = (str,)) -> tuple[Asked, 
     return pinned, cursor
 
 
-def page(request: Request, found: Found, asked: AskedPage, items: Sequence[Json]) -> Response:
-    """One page of a computed list, ordered by id."""
+def page(request: Request, found: Found, asked: AskedPage, items: Sequence[Json], *, key: str = "id") -> Response:
+    """One page of a computed list, ordered by the field that identifies an item."""
     last = parse_cursor(asked.after).last if asked.after else None
-    ordered = sorted(items, key=lambda item: str(item["id"]))
-    rest = [item for item in ordered if last is None or [item["id"]] > last]
-    shown, more = rest[: asked.limit], len(rest) > asked.limit
+    ordered = sorted(items, key=lambda item: str(item[key]))
+    rest = [item for item in ordered if last is None or [item[key]] > last]
+    limit = asked.limit if not is_table(request) or "limit" in request.query_params else len(rest)
+    shown, more = rest[:limit], len(rest) > limit
     point = Point(found.basis.as_of, found.basis.known_position)
+    after = Cursor(point, [shown[-1][key]]).render() if more else None
+    possible = found.possible()
     return answer(
         request,
         {
             "items": shown,
-            "next": Cursor(point, [shown[-1]["id"]]).render() if more else None,
+            "next": after,
+            **({"total": len(ordered)} if asked.count else {}),
             "basis": basis_of(request, found.basis, found.moment),
-            "possible": found.possible(),
+            "possible": possible,
         },
+        {"items": shown, "possible": possible},
+        headers=next_page(request, after),
     )

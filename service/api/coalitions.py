@@ -3,26 +3,27 @@
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from service.api.answering import Found, find_states
+from service.api.answering import AskedPage, Found, continued, find_states, page
 from service.domain.answers import Json
 from service.domain.dates import render_instant
 from service.domain.errors import Unknown
 from service.domain.status import status
 from service.segments.query import References, Scope, Span, spans_at
-from service.web.asking import Asked, answer, basis_of, documented, read_query
+from service.web.asking import Asked, basis_of, documented, read_query
+from service.web.sending import answer
 from service.web.serving import Door, Services, may_read, services
 
 router = APIRouter(tags=["coalitions"], dependencies=[Depends(may_read)], route_class=Door)
 
 
-@router.get("/v1/coalitions", operation_id="listCoalitions", openapi_extra=documented(Asked))
+@router.get("/v1/coalitions", operation_id="listCoalitions", openapi_extra=documented(AskedPage))
 async def list_coalitions(request: Request) -> Response:
     """The coalitions, with their aliases, their forces, and their first and last statement."""
-    asked = read_query(request, Asked)
+    asked = read_query(request, AskedPage)
     served = services(request)
-    found = await find_states(served, asked, Scope.REGISTRATIONS, {}, references=References.NONE)
-    items = await _with_spans(served, found, None)
-    return answer(request, {"items": items, "next": None, "basis": basis_of(request, found.basis, found.moment)})
+    point, _ = continued(asked)
+    found = await find_states(served, point, Scope.REGISTRATIONS, {}, references=References.NONE)
+    return page(request, found, asked, await _with_spans(served, found, None), key="slug")
 
 
 @router.get("/v1/coalitions/{coalition}", operation_id="getCoalition", openapi_extra=documented(Asked))
@@ -35,7 +36,8 @@ async def get_coalition(request: Request, coalition: str) -> Response:
     items = await _with_spans(served, found, coalition)
     if not items:
         raise Unknown("This coalition was not yet registered then.")
-    return answer(request, {**items[0], "basis": basis_of(request, found.basis, found.moment)})
+    content = {**items[0], "basis": basis_of(request, found.basis, found.moment)}
+    return answer(request, content, {"coalition": items})
 
 
 async def _with_spans(served: Services, found: Found, coalition: str | None) -> list[Json]:
@@ -65,11 +67,36 @@ async def get_status(request: Request, coalition: str) -> Response:
         served, asked, Scope.COALITION, {"coalition": coalition}, references=References.LISTED_WHOLE
     )
     subjects = [(row.key, row.state, row.references, row.rivals) for row in found.rows if row.state is not None]
-    return answer(
-        request,
-        {
-            **status(subjects, found.moment, coalition),
-            "basis": basis_of(request, found.basis, found.moment),
-            "possible": found.possible(),
-        },
-    )
+    content = {
+        **status(subjects, found.moment, coalition),
+        "basis": basis_of(request, found.basis, found.moment),
+        "possible": found.possible(),
+    }
+    return answer(request, content, _tables(content))
+
+
+def _tables(content: Json) -> dict[str, list[Json]]:
+    """What a status lists, apart: the commitments first."""
+    meetings = content["meetings"]
+    named = {"last_held": meetings["last_held"], "next_announced": meetings["next_announced"]}
+    return {
+        "commitments": content["commitments"]["by_category"],
+        "anonymous": content["commitments"]["anonymous"],
+        "members": content["members"]["named"],
+        "claimed_members": content["members"]["claimed"],
+        "claimed_figures": content["claimed_figures"],
+        "stances": [
+            {"topic": topic, "stance": stance, "countries": countries}
+            for topic, stances in content["stances"].items()
+            for stance, countries in stances.items()
+        ],
+        "ceasefires": content["ceasefire"]["proposals"],
+        "meetings": [
+            *({"listed_as": name, **one} for name, one in named.items() if one),
+            *({"listed_as": name, **one} for name in ("unconfirmed", "undated") for one in meetings[name]),
+        ],
+        "warnings": [
+            {"listed_as": name, **one} for name in ("active", "unofficial") for one in content["warnings"][name]
+        ],
+        "possible": content["possible"],
+    }

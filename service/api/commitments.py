@@ -6,11 +6,13 @@ from starlette.responses import RedirectResponse, Response
 
 from service.api.answering import AskedPage, continued, find_states, page
 from service.domain.actors import is_country, name_of, parse_actor
+from service.domain.answers import Json
 from service.domain.errors import Fault, Invalid, Unknown
 from service.domain.pledge import LADDER, Category, CommitmentStatus, Firmness
 from service.domain.statement import Slug
 from service.segments.query import Scope
-from service.web.asking import Asked, answer, basis_of, documented, read_query
+from service.web.asking import Asked, basis_of, documented, read_query
+from service.web.sending import answer
 from service.web.serving import Door, may_read, services
 
 router = APIRouter(tags=["commitments"], dependencies=[Depends(may_read)], route_class=Door)
@@ -53,17 +55,17 @@ async def get_country_commitments(request: Request, code: str) -> Response:
         (row.key.family, one) for row, one in zip((r for r in found.rows if r.state), found.shapes(), strict=True)
     ]
     roles = {row.key.coalition: row.state["role"] for row in own if row.key.family == "membership" and row.state}
-    return answer(
-        request,
-        {
-            "country": {"code": country, "name": name_of(country)},
-            "roles": {coalition: role for coalition, role in sorted(roles.items()) if role not in (None, "none")},
-            "stances": [one for family, one in shapes if family == "position"],
-            "commitments": [one for family, one in shapes if family == "pledge"],
-            "basis": basis_of(request, found.basis, found.moment),
-            "possible": [one for one in found.possible() if str(one["subject"]).endswith(f"/{country}")],
-        },
-    )
+    content: Json = {
+        "country": {"code": country, "name": name_of(country)},
+        "roles": {coalition: role for coalition, role in sorted(roles.items()) if role not in (None, "none")},
+        "stances": [one for family, one in shapes if family == "position"],
+        "commitments": [one for family, one in shapes if family == "pledge"],
+        "basis": basis_of(request, found.basis, found.moment),
+        "possible": [one for one in found.possible() if str(one["subject"]).endswith(f"/{country}")],
+    }
+    of_roles = [{"coalition": coalition, "role": role} for coalition, role in content["roles"].items()]
+    tables = {**{name: content[name] for name in ("commitments", "stances", "possible")}, "roles": of_roles}
+    return answer(request, content, tables)
 
 
 def _country(code: str) -> str:

@@ -1,17 +1,21 @@
 """The log for programs: in order, and each event with what the record says of it."""
 
+from collections.abc import AsyncIterator
+
 import orjson
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from service.domain.answers import Json
 from service.domain.errors import Unknown
 from service.domain.record import is_event_id
-from service.log.read import cloud_event, event_json, find_event, list_events_about, read_events
+from service.log.read import cloud_event, event_json, find_event, list_events_about, read_events, read_size
 from service.segments.effective import find_effective, find_event_ids
-from service.web.asking import JSON, documented, etag_of, read_query
-from service.web.serving import Door, may_read, services, takes_no_parameters
+from service.web.asking import documented, read_query
+from service.web.formats import CLOUDEVENTS, CLOUDEVENTS_BATCH, FORMATS, wanted_format
+from service.web.sending import REVALIDATE, answer, etag_of, etags_in, next_page, send
+from service.web.serving import Door, Services, may_read, services, takes_no_parameters
 
 router = APIRouter(tags=["events"], dependencies=[Depends(may_read)], route_class=Door)
 
@@ -23,19 +27,47 @@ class AskedEvents(BaseModel):
 
     after: int = Field(0, ge=0, le=2**62, description="the position behind which to read")
     limit: int = Field(50, ge=1, le=500)
+    count: bool = Field(default=False, description="whether to say in `total` how long the log is")
 
 
 @router.get("/v1/events", operation_id="listEvents", openapi_extra=documented(AskedEvents))
 async def list_events(request: Request) -> Response:
-    """The log in order, as CloudEvents; `next` is the position to go on from."""
+    """The log in order, as CloudEvents; `next` is the position to go on from. JSON Lines are all, unless limited."""
     asked = read_query(request, AskedEvents)
-    async with services(request).pool.connection() as connection:
+    served, kind = services(request), wanted_format(request.scope, request.headers.get("accept"))
+    if kind == "jsonl" and "limit" not in request.query_params:
+        return await _stream(request, served, asked.after)
+    async with served.pool.connection() as connection:
         found = await read_events(connection, after=asked.after, limit=asked.limit)
-    content = {
-        "items": [cloud_event(event) for event in found],
-        "next": found[-1].position if len(found) == asked.limit else None,
-    }
-    return Response(orjson.dumps(content), media_type=JSON, headers={"Cache-Control": "no-cache"})
+        total = {"total": await read_size(connection)} if asked.count else {}
+    items = [cloud_event(event) for event in found]
+    after = found[-1].position if len(found) == asked.limit else None
+    if kind == CLOUDEVENTS:
+        return send(request, items, media_type=CLOUDEVENTS_BATCH, headers=next_page(request, after))
+    return answer(request, {"items": items, "next": after, **total}, headers=next_page(request, after), pinned=False)
+
+
+_READ_AT_ONCE = 500
+
+
+async def _stream(request: Request, served: Services, after: int) -> Response:
+    """Every event behind a position, up to the end that the log has now, a CloudEvent to a line."""
+    async with served.pool.connection() as connection:
+        size = await read_size(connection)
+
+    async def lines() -> AsyncIterator[bytes]:
+        done = after
+        while done < size:
+            async with served.pool.connection() as connection:
+                found = await read_events(connection, after=done, limit=min(_READ_AT_ONCE, size - done))
+            yield b"".join(orjson.dumps(cloud_event(event)) + b"\n" for event in found)
+            done = found[-1].position
+
+    etag = f'"{after}-{size}"'
+    headers = {"ETag": etag, "Cache-Control": REVALIDATE, "Vary": "Accept"}
+    if {etag, "*"}.intersection(etags_in(request.headers.get("if-none-match"))):
+        return Response(status_code=304, headers=headers)
+    return StreamingResponse(lines(), media_type=FORMATS["jsonl"][0], headers=headers)
 
 
 @router.get("/v1/events/{event_id}", operation_id="getEvent", dependencies=[Depends(takes_no_parameters)])
@@ -50,7 +82,7 @@ async def get_event(request: Request, event_id: str) -> Response:
         effective = await find_effective(connection, event.position)
         ids = await find_event_ids(connection, effective.linked if effective else ())
     content: Json = {"event": event_json(event), "record": [event_json(one) for one in about]}
-    headers = {"Cache-Control": "no-cache", "ETag": etag_of(event.event_id, event.position)}
+    etag = etag_of(event.event_id, event.position)
     if effective is not None:
         content |= {
             "effective": effective.content,
@@ -61,5 +93,5 @@ async def get_event(request: Request, event_id: str) -> Response:
             "disputed": effective.disputed,
             "counts": (item := effective.item) is not None and item.counts,
         }
-        headers["ETag"] = etag_of(event.event_id, effective.revision)
-    return Response(orjson.dumps(content), media_type=JSON, headers=headers)
+        etag = etag_of(event.event_id, effective.revision)
+    return send(request, content, etag=etag)

@@ -21,8 +21,8 @@ from service.log.append import Appended
 from service.log.codec import prepare
 from service.log.read import find_event
 from service.submission import Recorded, Retry, Submission
-from service.web.asking import JSON, etag_of
 from service.web.bodies import PreconditionRequired, read_body
+from service.web.sending import JSON, etag_of
 from service.web.serving import Door, Services, authorise, services, takes_no_parameters
 
 _LONGEST_KEY = 255

@@ -12,10 +12,11 @@ from service.domain.dates import render_instant
 from service.domain.errors import Unknown
 from service.domain.kinds import FAMILIES
 from service.domain.subject import SubjectKey
-from service.log.read import EventRow, event_json
+from service.log.read import event_json
 from service.segments.history import Rectangle, history_of
 from service.segments.query import Point, Scope
-from service.web.asking import Asked, answer, basis_of, documented, find_point, moment_of, read_query
+from service.web.asking import Asked, basis_of, documented, find_point, moment_of, read_query
+from service.web.sending import answer
 from service.web.serving import Door, Services, may_read, services
 
 router = APIRouter(tags=["subjects"], dependencies=[Depends(may_read)], route_class=Door)
@@ -67,15 +68,13 @@ async def get_subject(request: Request, coalition: str, family: str, slug: str) 
     values = {"coalition": coalition, "family": _known_family(family), "slug": slug}
     every = await find_states(served, asked, Scope.SUBJECT_AND_CEASEFIRES, values)
     found = every.only(lambda key: (key.family, key.slug) == (family, slug))
-    return answer(
-        request,
-        {
-            "id": f"{coalition}/{family}/{slug}",
-            "items": found.shapes(),
-            "basis": basis_of(request, found.basis, found.moment),
-            "possible": found.possible(),
-        },
-    )
+    content: Json = {
+        "id": f"{coalition}/{family}/{slug}",
+        "items": found.shapes(),
+        "basis": basis_of(request, found.basis, found.moment),
+        "possible": found.possible(),
+    }
+    return answer(request, content, {"items": content["items"], "possible": content["possible"]})
 
 
 @router.get(
@@ -95,19 +94,13 @@ async def get_history(request: Request, coalition: str, family: str, slug: str) 
     moment = moment_of(served, basis.as_of)
     if not events:
         raise Unknown("Nothing is recorded about this subject.")
-    return answer(
-        request,
-        {
-            "id": f"{coalition}/{family}/{slug}",
-            "events": [_event(event) for event in events],
-            "states": [_rectangle(one, point, served) for one in rectangles],
-            "basis": basis_of(request, basis, moment),
-        },
-    )
-
-
-def _event(event: EventRow) -> Json:
-    return event_json(event)
+    content: Json = {
+        "id": f"{coalition}/{family}/{slug}",
+        "events": [event_json(event) for event in events],
+        "states": [_rectangle(one, point, served) for one in rectangles],
+        "basis": basis_of(request, basis, moment),
+    }
+    return answer(request, content, {"states": content["states"], "events": content["events"]})
 
 
 def _rectangle(one: Rectangle, point: Point, served: Services) -> Json:

@@ -16,8 +16,9 @@ from service.domain.errors import Fault, Invalid
 from service.domain.kinds import KINDS
 from service.domain.statement import check_printable
 from service.segments.query import Basis, Point, Scope, resolve_known_at, states_at
-from service.segments.timeline import Changes, Told, list_changes, list_statements
-from service.web.asking import LAST, answer, basis_of, documented, find_point, moment_of, parse_parameter, read_query
+from service.segments.timeline import Changes, Told, count_statements, list_changes, list_statements
+from service.web.asking import LAST, basis_of, documented, find_point, moment_of, parse_parameter, read_query
+from service.web.sending import answer, is_table, next_page
 from service.web.serving import Door, Services, may_read, services
 
 router = APIRouter(tags=["timeline"], dependencies=[Depends(may_read)], route_class=Door)
@@ -53,29 +54,32 @@ async def get_timeline(request: Request, coalition: str) -> Response:
         "to": final,
         "q": asked.q,
     }
+    limit = asked.limit if not is_table(request) or "limit" in request.query_params else None
     last = (parse_parameter("after", cursor.last[0], parse_instant), cursor.last[1]) if cursor else None
     async with served.pool.connection() as connection:
         point = await find_point(pinned, connection, served.clock())
         basis, _ = await states_at(connection, point, Scope.SUBJECT, _NONE)
         values = {**filters, "as_of": point.as_of, "known": basis.known_position}
-        found, possible = await list_statements(connection, values, after=last, limit=asked.limit + 1)
+        found, possible = await list_statements(connection, values, after=last, limit=limit and limit + 1)
+        total = {"total": await count_statements(connection, values)} if asked.count else {}
         if not found and not possible:
             await check_coalition(connection, coalition, basis.known_position)
-    shown, more = found[: asked.limit], len(found) > asked.limit
+    shown, more = found[:limit], limit is not None and len(found) > limit
     end = (
         Cursor(Point(basis.as_of, basis.known_position), [render_instant(shown[-1].latest), shown[-1].position])
         if more
         else None
     )
-    return answer(
-        request,
-        {
-            "items": [_told(one) for one in shown],
-            "next": end.render() if end else None,
-            "basis": basis_of(request, basis, moment_of(served, basis.as_of)),
-            "possible": [_told(one) for one in possible],
-        },
-    )
+    after = end.render() if end else None
+    listed = {"items": [_told(one) for one in shown], "possible": [_told(one) for one in possible]}
+    content = {
+        "items": listed["items"],
+        "next": after,
+        **total,
+        "basis": basis_of(request, basis, moment_of(served, basis.as_of)),
+        "possible": listed["possible"],
+    }
+    return answer(request, content, listed, headers=next_page(request, after))
 
 
 _NONE = {"coalition": "", "family": "", "slug": ""}

@@ -59,6 +59,12 @@ async def read_events(connection: Connection, *, after: int, limit: int) -> list
     return [EventRow.of(row) for row in await fetch(connection, _READ, {"after": after, "limit": limit})]
 
 
+async def read_size(connection: Connection) -> int:
+    """How long the log is."""
+    size: int = (await fetch(connection, "SELECT size FROM log_head"))[0][0]
+    return size
+
+
 async def find_event(connection: Connection, event_id: str) -> EventRow | None:
     """One event by its id, or None."""
     rows = await fetch(connection, _FIND, {"event_id": event_id})

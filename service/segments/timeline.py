@@ -46,17 +46,24 @@ _DEFINITE = (
 ORDER BY s.latest, s.position LIMIT %(limit)s
 """
 )
+_COUNT = f"SELECT count(*) FROM ({_TIMELINE.format(when='s.latest <= %(as_of)s')}) AS definite"
 _POSSIBLE = _TIMELINE.format(when="s.earliest <= %(as_of)s AND s.latest > %(as_of)s") + "ORDER BY s.latest, s.position"
 
 
 async def list_statements(
-    connection: Connection, values: Mapping[str, Any], *, after: tuple[datetime, int] | None, limit: int
+    connection: Connection, values: Mapping[str, Any], *, after: tuple[datetime, int] | None, limit: int | None
 ) -> tuple[list[Told], list[Told]]:
     """A page of the statements that had definitely occurred, and all that may have."""
     last, last_position = after or (None, None)
     paged = {**values, "last": last, "last_position": last_position, "limit": limit}
     definite = [_told(row) for row in await fetch(connection, _DEFINITE, paged)]
     return definite, [_told(row) for row in await fetch(connection, _POSSIBLE, values)]
+
+
+async def count_statements(connection: Connection, values: Mapping[str, Any]) -> int:
+    """How many statements had definitely occurred, on all pages."""
+    count: int = (await fetch(connection, _COUNT, values))[0][0]
+    return count
 
 
 def _told(row: Sequence[Any]) -> Told:

@@ -5,10 +5,8 @@ from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
-import orjson
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from starlette.responses import Response
 
 from service.database import Connection
 from service.domain.answers import Json, Moment
@@ -16,10 +14,8 @@ from service.domain.dates import END, TICK, parse_as_of, parse_instant, render_i
 from service.domain.errors import Fault, Invalid
 from service.domain.kinds import invalid
 from service.segments.query import Basis, Point, resolve_known_at
-from service.web.pinned import PINNED
-from service.web.serving import Services, services
+from service.web.serving import Services
 
-JSON = "application/json"
 Parsed = TypeVar("Parsed")
 
 
@@ -125,21 +121,3 @@ def basis_of(request: Request, basis: Basis, moment: Moment) -> Json:
 
 
 _POINT = frozenset({"as_of", "known_at", "known_position"})
-
-
-def is_pinned(request: Request) -> bool:
-    """Whether the request names both axes exactly, so that its answer can never change."""
-    named = request.query_params
-    return "after" in named or ("as_of" in named and "known_position" in named)
-
-
-def answer(request: Request, content: Any) -> Response:  # noqa: ANN401 - any JSON
-    """A computed answer: repeatable for ever where both axes were named."""
-    open_to_all = services(request).settings.reading_is_open
-    caching = (PINNED if open_to_all else PINNED.replace("public", "private")) if is_pinned(request) else "no-cache"
-    return Response(orjson.dumps(content), media_type=JSON, headers={"Cache-Control": caching})
-
-
-def etag_of(event_id: str, revision: int) -> str:
-    """The ETag of an event: it changes with every correction of it."""
-    return f'"{event_id}.{revision}"'

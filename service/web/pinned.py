@@ -5,21 +5,23 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-PINNED = "public, max-age=31536000, immutable"
-"""How an answer to a question with both axes pinned may be kept, by us and by every cache."""
+from service.web.metrics import Metrics
+from service.web.sending import PINNED, etags_in
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class PinnedAnswers:
     """Remembers answers that can never change, by their address; the least recently asked are forgotten first."""
 
-    def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]], *, most_bytes: int) -> None:
+    def __init__(self, app: App, *, most_bytes: int, metrics: Metrics) -> None:
         self._app = app
         self._most = most_bytes
+        self._metrics = metrics
         self._bytes = 0
         self._kept: OrderedDict[tuple[str, bytes], list[Message]] = OrderedDict()
 
@@ -28,14 +30,15 @@ class PinnedAnswers:
         if scope["type"] != "http" or scope["method"] != "GET" or b"known_position=" not in scope["query_string"]:
             await self._app(scope, receive, send)
             return
-        if any(name == b"authorization" for name, _ in scope["headers"]):
+        if any(_asks_apart(name, value) for name, value in scope["headers"]):
             await self._app(scope, receive, send)
             return
         key = (scope["path"], scope["query_string"])
         kept = self._kept.get(key)
         if kept is not None:
             self._kept.move_to_end(key)
-            for message in kept:
+            self._metrics.pinned.inc()
+            for message in _unless_known(kept, scope["headers"]):
                 await send(message)
             return
         await self._app(scope, receive, self._listening(key, send))
@@ -64,6 +67,27 @@ class PinnedAnswers:
         while self._bytes > self._most:
             _, gone = self._kept.popitem(last=False)
             self._bytes -= _size(gone)
+
+
+def _asks_apart(name: bytes, value: bytes) -> bool:
+    """Whether a header makes the answer another than everybody's."""
+    return name == b"authorization" or (name == b"accept" and value not in _ANY)
+
+
+def _unless_known(kept: list[Message], asked: Sequence[tuple[bytes, bytes]]) -> list[Message]:
+    """The answer as it was kept; 304 where the client says that it has it."""
+    given = next((value for name, value in asked if name == b"if-none-match"), None)
+    if given is None:
+        return kept
+    headers = {name: value for name, value in kept[0]["headers"] if name not in _OF_A_BODY}
+    if {headers[b"etag"].decode(), "*"}.isdisjoint(etags_in(given.decode("latin-1"))):
+        return kept
+    start = {"type": "http.response.start", "status": HTTPStatus.NOT_MODIFIED, "headers": list(headers.items())}
+    return [start, {"type": "http.response.body", "body": b""}]
+
+
+_ANY = (b"*/*", b"application/json")  # who wants another format is answered by the application
+_OF_A_BODY = (b"content-length", b"content-type")
 
 
 def _size(messages: Sequence[Message]) -> int:

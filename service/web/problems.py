@@ -7,12 +7,10 @@ import logging
 import uuid
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any
 
 import orjson
 import psycopg
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
 from psycopg_pool import PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -20,8 +18,8 @@ from starlette.responses import Response
 from service.domain import errors
 from service.domain.answers import Json
 from service.domain.errors import Fault, Invalid, RegistryError
-from service.domain.kinds import sentence
 from service.web.bodies import NotJson, PreconditionRequired, TooLarge
+from service.web.kinds_of_problem import KINDS
 from service.web.serving import Forbidden, Unauthenticated, services
 
 _LOGGER = logging.getLogger(__name__)
@@ -45,10 +43,10 @@ def problem(
     status: int, detail: str, faults: Sequence[Fault] = (), *, headers: dict[str, str] | None = None
 ) -> Response:
     """A problem document (RFC 9457)."""
-    phrase = HTTPStatus(status).phrase
+    kind = KINDS[status]
     content: Json = {
-        "type": f"/problems/{phrase.lower().replace(' ', '-')}",
-        "title": phrase,
+        "type": kind.type,
+        "title": kind.title,
         "status": status,
         "detail": detail,
     }
@@ -86,26 +84,11 @@ async def _unreachable(request: Request, _: Exception) -> Response:
     )
 
 
-async def _not_valid(_: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    faults = [
-        Fault("/" + "/".join(str(part) for part in one["loc"]), one["type"], _parameter_sentence(one))
-        for one in error.errors()
-    ]
-    return problem(HTTPStatus.BAD_REQUEST, "A parameter is not valid; see `errors`.", faults)
-
-
-def _parameter_sentence(found: dict[str, Any]) -> str:
-    if found["type"] == "extra_forbidden":
-        return "This parameter is unknown here."
-    return sentence(found["msg"])
-
-
 async def _http(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     details = {404: "Nothing is served at this address.", 405: "This address does not take this method."}
-    detail = details.get(error.status_code, HTTPStatus(error.status_code).description or "The request was refused.")
-    return problem(error.status_code, detail, headers=dict(error.headers or {}))
+    status = error.status_code if error.status_code in KINDS else HTTPStatus.BAD_REQUEST
+    return problem(status, details.get(status, KINDS[status].what), headers=dict(error.headers or {}))
 
 
 async def _failed(_: Request, error: Exception) -> Response:
@@ -117,7 +100,6 @@ async def _failed(_: Request, error: Exception) -> Response:
 def handle_errors(app: FastAPI) -> None:
     """Every refusal and every failure answers as a problem document."""
     app.add_exception_handler(RegistryError, _refused)
-    app.add_exception_handler(RequestValidationError, _not_valid)
     app.add_exception_handler(HTTPException, _http)
     for unreachable in (psycopg.OperationalError, PoolTimeout):
         app.add_exception_handler(unreachable, _unreachable)

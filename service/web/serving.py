@@ -14,6 +14,7 @@ from service.domain import errors
 from service.domain.errors import Fault, Invalid, RegistryError
 from service.record import Recorder
 from service.settings import Settings
+from service.web.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Services:
     pool: Pool
     recorder: Recorder
     access: Access
+    metrics: Metrics
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
     new_salt: Callable[[], bytes]

@@ -1,0 +1,158 @@
+"""Every kind of problem that the service answers with, and the page that explains it: `type` leads there."""
+
+from html import escape
+from typing import NamedTuple
+
+from fastapi import APIRouter, Request
+from starlette.responses import HTMLResponse, Response
+
+from service.domain.errors import Unknown
+from service.web.serving import Door
+
+
+class Kind(NamedTuple):
+    """A kind of problem: its name in addresses, its title, what has happened, and what helps."""
+
+    name: str
+    title: str
+    what: str
+    remedy: str
+
+    @property
+    def type(self) -> str:
+        """Where it is explained."""
+        return f"/problems/{self.name}"
+
+
+KINDS: dict[int, Kind] = {
+    400: Kind(
+        "bad-request",
+        "Bad Request",
+        "A parameter of the address is unknown, is given twice, or has a value that cannot be read. Unknown "
+        "parameters are refused, never ignored: a filter that is misspelt would otherwise answer with everything.",
+        "Each entry of `errors` has a `pointer`, such as /query/as_of, and a sentence that says what to send instead.",
+    ),
+    401: Kind(
+        "unauthorized",
+        "Unauthorized",
+        "The request names no caller, or one whose token is unknown or has expired.",
+        "Send the header Authorization: Bearer and your token. `./run token new` makes one.",
+    ),
+    403: Kind(
+        "forbidden",
+        "Forbidden",
+        "The caller is known, and the role of the token does not allow this. From the least to the most: reader, "
+        "contributor, editor, approver, admin.",
+        "Ask an admin for a token of the role that `detail` names.",
+    ),
+    404: Kind(
+        "not-found",
+        "Not Found",
+        "Nothing is served at this address, or nothing is recorded under the name or id in it.",
+        "GET /v1/coalitions lists coalitions, GET /v1/actors?q= finds actors, /openapi.json has every address.",
+    ),
+    405: Kind(
+        "method-not-allowed",
+        "Method Not Allowed",
+        "The address exists and does not take this method.",
+        "The header Allow names those that it takes. Nothing is ever changed or deleted: record a correction or a "
+        "retraction.",
+    ),
+    409: Kind(
+        "conflict",
+        "Conflict",
+        "The request is well formed, and a rule of the record refuses it: a correction of a correction, a second "
+        "retraction, a slug that is taken; or a request with the same Idempotency-Key is still running.",
+        "`detail` says which rule. Where the header Retry-After is sent, send the same request again after so many "
+        "seconds.",
+    ),
+    412: Kind(
+        "precondition-failed",
+        "Precondition Failed",
+        "Somebody has changed the event since the version whose ETag was sent in If-Match.",
+        "Read the event again, look at what has changed, and send your change with its new ETag.",
+    ),
+    413: Kind(
+        "content-too-large",
+        "Content Too Large",
+        "The body is larger than the service takes.",
+        "Send fewer statements at a time.",
+    ),
+    415: Kind(
+        "unsupported-media-type",
+        "Unsupported Media Type",
+        "The body is of a type that is not read here.",
+        "Send JSON, and say so: Content-Type: application/json.",
+    ),
+    422: Kind(
+        "unprocessable-content",
+        "Unprocessable Content",
+        "The body is not valid: a field is unknown, missing or of the wrong form, or what it says is impossible. "
+        "Nothing of the request is recorded, of a list nothing either.",
+        "Each entry of `errors` has a `pointer` into the body (RFC 6901), such as /body/quantity/min, and a "
+        "sentence that says what is wrong.",
+    ),
+    428: Kind(
+        "precondition-required",
+        "Precondition Required",
+        "A change to an event has to say which version of it the editor saw, so that nobody's work is overwritten "
+        "unseen.",
+        "Read the event, and send its ETag in the header If-Match.",
+    ),
+    429: Kind(
+        "too-many-requests",
+        "Too Many Requests",
+        "This client has sent more requests than it may in so short a time.",
+        "Wait for as many seconds as the header Retry-After says; the header RateLimit says how many are left.",
+    ),
+    500: Kind(
+        "internal-server-error",
+        "Internal Server Error",
+        "Something failed here. A write is then either recorded as a whole or not at all.",
+        "Send it again with the same Idempotency-Key: it is recorded once. If it fails again, tell whoever runs the"
+        " service the number in `detail`.",
+    ),
+    503: Kind(
+        "service-unavailable",
+        "Service Unavailable",
+        "The database does not answer, or too many writes are waiting.",
+        "Send the same request again after as many seconds as the header Retry-After says, a write with the same "
+        "Idempotency-Key.",
+    ),
+}
+"""By status: what a client can act on is the status, the pointer and the sentence."""
+
+router = APIRouter(include_in_schema=False, route_class=Door)
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>body {{ font: 1.1rem/1.5 system-ui, sans-serif; max-width: 40rem; margin: 3rem auto; padding: 0 1rem; }}</style>
+<h1>{title}</h1>
+{body}
+</html>
+"""
+
+
+@router.get("/problems")
+async def list_problems(_: Request) -> Response:
+    """Every kind of problem."""
+    rows = "\n".join(
+        f'<li>{status} <a href="{kind.type}">{escape(kind.title)}</a></li>' for status, kind in sorted(KINDS.items())
+    )
+    return HTMLResponse(_PAGE.format(title="Problems", body=f"<ul>\n{rows}\n</ul>"))
+
+
+@router.get("/problems/{name}")
+async def explain_problem(_: Request, name: str) -> Response:
+    """What a kind of problem means, and what helps."""
+    for status, kind in KINDS.items():
+        if kind.name == name:
+            body = (
+                f"<p>Status {status}</p>\n<h2>What has happened</h2>\n<p>{escape(kind.what)}</p>\n"
+                f'<h2>What helps</h2>\n<p>{escape(kind.remedy)}</p>\n<p><a href="/problems">All problems</a></p>'
+            )
+            return HTMLResponse(_PAGE.format(title=escape(kind.title), body=body))
+    raise Unknown("There is no such kind of problem; GET /problems lists them.")
