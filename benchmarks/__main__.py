@@ -4,6 +4,7 @@ Everything is compared within one run, as figures of different machines, or of d
 """
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -87,6 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measures what the arguments ask for and prints it; gives the exit status, 1 where anything went wrong."""
     given = _parser().parse_args(arguments)
     options = _options(given)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends what it has started, as Ctrl-C does
     try:
         with running_machine(given.folder) as machine:
             if given.profile:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from itertools import islice, pairwise
 
 import orjson
@@ -19,7 +20,7 @@ from benchmarks.lookup import (
     load_asked,
     settle,
 )
-from benchmarks.machine import BenchError, Machine, create_database, module, query, run
+from benchmarks.machine import BenchError, Machine, copy_database, create_database, module, query, run
 from benchmarks.measure import Options, Report
 from benchmarks.server import TRIVIAL, running_server
 from benchmarks.statements import Json, coalition_slug, growing_statements, registration
@@ -28,19 +29,28 @@ _AT_ONCE = 100_000  # lines of a file of the import
 
 
 def measure_growth(machine: Machine, options: Options, report: Report) -> None:
-    """Latencies at each size of one growing log."""
+    """Latencies at each size of one growing log, of which a copy is kept at each size: the sizes take turns."""
     url = create_database(machine, "growing")
     older = load_asked(machine, url, options.seed)
     further, instants = _lines(options.seed), Instants()
-    then: list[Json] = []
-    for size in sorted(options.events):
+    sizes = sorted(options.events)
+    copies = {}
+    for size in sizes:
         _grow(machine, url, size, further, report)
-        with running_server(url) as port:
-            answers = check_answers(port, older)[1::2]
-            if answers != (then := then or answers):
-                raise BenchError("What was known then is answered otherwise since the log has grown.")
-            _measure(port, older, size, instants, options, report)
-    _claim(sorted(options.events), report)
+        copies[size] = copy_database(machine, "growing", f"grown_{size}")
+        settle(copies[size])
+    with ExitStack() as running:
+        ports = {size: running.enter_context(running_server(copies[size])) for size in sizes}
+        if len({orjson.dumps(check_answers(port, older)[1::2]) for port in ports.values()}) > 1:
+            raise BenchError("What was known then is answered otherwise since the log has grown.")
+        for port in ports.values():
+            for question in _questions(older).values():
+                ask_anew(port, question, instants, connections=HEADLINE, seconds=WARM_UP)
+        for repeat in range(options.repeats):
+            for size in sizes:
+                report.say(f"d: asking at {size:,} events, {repeat + 1} of {options.repeats}")
+                _measure(ports[size], older, size, instants, options, report)
+    _claim(sizes, report)
 
 
 def _lines(seed: int) -> Iterator[Json]:
@@ -77,23 +87,22 @@ def _size(url: str) -> int:
     return size
 
 
-def _measure(port: int, older: int, size: int, instants: Instants, options: Options, report: Report) -> None:
-    questions = {
+def _questions(older: int) -> dict[str, Question]:
+    return {
         "country, known now": Question(COUNTRY),
         "country, known then": Question(COUNTRY, older),
         "status, known now": Question(STATUS),
         "status, known then": Question(STATUS, older),
     }
-    for question in questions.values():
-        ask_anew(port, question, instants, connections=HEADLINE, seconds=WARM_UP)
-    for repeat in range(options.repeats):
-        report.say(f"d: asking at {size:,} events, {repeat + 1} of {options.repeats}")
-        for connections in (1, HEADLINE):
-            trivial = report.series(_named("trivial endpoint", connections, size), "requests/s")
-            trivial.add(ask_again(port, TRIVIAL, connections=connections, seconds=options.seconds))
-            for name, question in questions.items():
-                outcome = ask_anew(port, question, instants, connections=connections, seconds=options.seconds)
-                report.series(_named(name, connections, size), "requests/s").add(outcome)
+
+
+def _measure(port: int, older: int, size: int, instants: Instants, options: Options, report: Report) -> None:
+    for connections in (1, HEADLINE):
+        trivial = report.series(_named("trivial endpoint", connections, size), "requests/s")
+        trivial.add(ask_again(port, TRIVIAL, connections=connections, seconds=options.seconds))
+        for name, question in _questions(older).items():
+            outcome = ask_anew(port, question, instants, connections=connections, seconds=options.seconds)
+            report.series(_named(name, connections, size), "requests/s").add(outcome)
 
 
 def _named(name: str, connections: int, size: int) -> str:
@@ -106,6 +115,6 @@ def _claim(sizes: list[int], report: Report) -> None:
         for name, target in (("country, known now", 1.2), ("country, known then", 2.0),
                              ("status, known now", None), ("status, known then", None)):  # fmt: skip
             for connections in (1, HEADLINE):
-                small, large = (report.series(_named(name, connections, size), "").p50 for size in (one, other))
-                report.bound(f"latency of {name}, {connections} conn.", (f"{large:.2f} ms at {other:,}", large),
-                             (f"{small:.2f} ms at {one:,}", small), target if other == sizes[-1] else None)  # fmt: skip
+                what = f"latency of {name}, {connections} conn."
+                ends = [(f"{size:,}", report.series(_named(name, connections, size), "")) for size in (one, other)]
+                report.compare_latency(what, ends[1], ends[0], target if other == sizes[-1] else None)

@@ -74,6 +74,14 @@ def create_database(machine: Machine, name: str, *, migrated: bool = True) -> st
     return url
 
 
+def copy_database(machine: Machine, name: str, copy: str) -> str:
+    """A copy of a database to which nobody is connected, as it is now."""
+    with psycopg.connect(machine.url, autocommit=True) as connection:
+        names = (sql.Identifier(copy), sql.Identifier(name))
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(*names))
+    return make_conninfo(machine.url, dbname=copy)
+
+
 def execute(url: str, statement: str, *values: object) -> None:
     """Runs a statement of the benchmarks' own."""
     with psycopg.connect(url, autocommit=True) as connection:

@@ -100,6 +100,16 @@ class Report:
         ratio = ours[1] / against[1]
         self._claims.append(Claim(what, ours[0], against[0], ratio, at_most, at_most=True))
 
+    def compare_latency(
+        self, what: str, ours: tuple[str, Series], against: tuple[str, Series], at_most: float | None
+    ) -> None:
+        """Claims that one series' median latency is at most so many times another's, repeat by repeat."""
+        shown = [f"{series.p50:.2f} ms at {name}" for name, series in (ours, against)]
+        ratios = [mine / other for mine, other in zip(ours[1].typical, against[1].typical, strict=True)]
+        spread = f" ({min(ratios):.3f} to {max(ratios):.3f})"
+        ratio = statistics.median(ratios)
+        self._claims.append(Claim(what, shown[0], shown[1], ratio, at_most, at_most=True, spread=spread))
+
     def render(self) -> str:
         """Every measurement, then every claim, as Markdown tables."""
         return f"{_measurements(self._series)}\n\n{_claims(self._claims)}"

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import orjson
@@ -88,6 +89,13 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, secret: str | None) -> None:
         super().__init__(config)
         self._secret = secret
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Ends the live streams first: the server waits for every answer to come to its end."""
+        served = getattr(getattr(self.config.app, "state", None), "services", None)
+        if served is not None:
+            served.feed.close()
+        super().handle_exit(sig, frame)
 
     async def startup(self, sockets: Any = None) -> None:  # noqa: ANN401 - uvicorn's signature
         """Starts, then prints the address and the local token."""

@@ -11,6 +11,7 @@ from service import memory
 from service.access import Access
 from service.api import actors, coalitions, commitments, events, statements, subjects, timeline
 from service.database import open_pool
+from service.feed import Feed
 from service.ids import new_event_id
 from service.log.codec import SALT_BYTES
 from service.record import Recorder
@@ -37,10 +38,13 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with (
             open_pool(settings.database_url, size=settings.pool_size) as pool,
-            Recorder(pool, observe=metrics.appends.observe) as recorder,
+            Feed(pool) as feed,
+            Recorder(pool, observe=metrics.appends.observe, announce=feed.poke) as recorder,
         ):
             memory.settle()
-            app.state.services = Services(settings, pool, recorder, Access(pool), metrics, clock, new_id, new_salt)
+            app.state.services = Services(
+                settings, pool, recorder, feed, Access(pool), metrics, clock, new_id, new_salt
+            )
             yield
 
     app = FastAPI(

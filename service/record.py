@@ -53,10 +53,18 @@ Outcome = Answer | RegistryError
 class Recorder:
     """Records what the doors submit, in batches: one is prepared while the one before is written."""
 
-    def __init__(self, pool: Pool, observe: Callable[[float], None] = lambda _: None) -> None:
-        """``observe`` is told how many seconds each request took, from its arrival until it was durable or refused."""
+    def __init__(
+        self,
+        pool: Pool,
+        *,
+        observe: Callable[[float], None] = lambda _: None,
+        announce: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``observe`` is told how many seconds each request took, from its arrival until it was durable or refused;
+        ``announce`` is called when something has been recorded.
+        """
         self._pool = pool
-        self._observe = observe
+        self._observe, self._announce = observe, announce
         self._waiting: asyncio.Queue[Submission] = asyncio.Queue(maxsize=10_000)
         self._tasks: list[asyncio.Task[None]] = []
         self._standing = Standing()
@@ -134,6 +142,7 @@ class Recorder:
                 await self._record([submission])
         else:
             _answer_all(outcomes)
+            self._announce()
 
     async def _commit(self, batch: Sequence[Submission]) -> list[tuple[Submission, Outcome]]:
         """Prepares the batch, and writes it in its turn; answers once it is durable."""

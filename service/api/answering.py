@@ -15,6 +15,7 @@ from service.database import Connection
 from service.domain.answers import Json, Moment, in_force, may_be, shape
 from service.domain.dates import parse_instant, render_instant
 from service.domain.errors import Fault, Invalid, Unknown
+from service.domain.kinds import KINDS
 from service.domain.subject import SubjectKey
 from service.segments.query import Basis, Point, References, Scope, StateRow, is_registered, states_at
 from service.web.asking import Asked, basis_of, find_point, moment_of
@@ -89,6 +90,14 @@ async def check_coalition(connection: Connection, slug: str, known_position: int
     """Raises `Unknown` where no coalition had been registered under the slug by a position."""
     if not await is_registered(connection, slug, known_position):
         raise Unknown("No coalition is registered under this slug; GET /v1/coalitions lists those that are.")
+
+
+def known_kind(kind: str | None) -> str | None:
+    """A kind or family of kinds that there is; raises `Invalid` for another."""
+    if kind is None or any(kind in (name, name.split(".")[0]) for name in KINDS):
+        return kind
+    detail = f"This kind is unknown; there are {', '.join(name for name in KINDS if not name.startswith('record.'))}."
+    raise Invalid(detail, Fault("/query/kind", "unknown_kind", detail))
 
 
 # --- pages ------------------------------------------------------------------------------------------------------------

@@ -1,18 +1,25 @@
 """The log for programs: in order, and each event with what the record says of it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 
 import orjson
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response, StreamingResponse
 
+from service.api.answering import known_kind
+from service.domain.actors import parse_actor
 from service.domain.answers import Json
-from service.domain.errors import Unknown
+from service.domain.errors import Fault, Invalid, Unknown
 from service.domain.record import is_event_id
+from service.domain.statement import Slug
+from service.feed import Feed
 from service.log.read import cloud_event, event_json, find_event, list_events_about, read_events, read_size
 from service.segments.effective import find_effective, find_event_ids
-from service.web.asking import documented, read_query
+from service.segments.heard import Heard
+from service.segments.query import beyond_head
+from service.web.asking import documented, parse_parameter, read_query
 from service.web.formats import CLOUDEVENTS, CLOUDEVENTS_BATCH, FORMATS, wanted_format
 from service.web.sending import REVALIDATE, answer, etag_of, etags_in, next_page, send
 from service.web.serving import Door, Services, may_read, services, takes_no_parameters
@@ -68,6 +75,88 @@ async def _stream(request: Request, served: Services, after: int) -> Response:
     if {etag, "*"}.intersection(etags_in(request.headers.get("if-none-match"))):
         return Response(status_code=304, headers=headers)
     return StreamingResponse(lines(), media_type=FORMATS["jsonl"][0], headers=headers)
+
+
+class AskedStream(BaseModel):
+    """What to listen to."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    after: int | None = Field(None, ge=0, le=2**62, description="the position behind which to begin; default: now")
+    coalition: Slug | None = Field(None, description="events of one coalition")
+    kind: str | None = Field(None, max_length=40, description="a kind, or a family of kinds such as pledge")
+    country: str | None = Field(None, max_length=100, description="code or name of an actor whom it concerns")
+
+
+@router.get("/v1/events/stream", operation_id="streamEvents", openapi_extra=documented(AskedStream))
+async def stream_events(request: Request) -> Response:
+    """The log, live, as server-sent events: `id` is the position, `data` a CloudEvent.
+
+    A client that was cut off names the last `id` that it has seen in `Last-Event-ID`, and misses nothing.
+    """
+    asked = read_query(request, AskedStream)
+    served = services(request)
+    after = _last_seen(request.headers.get("last-event-id"), asked.after)
+    if after is not None:
+        async with served.pool.connection() as connection:
+            if after > await read_size(connection):
+                raise beyond_head("after")
+    country = asked.country and parse_parameter("country", asked.country, parse_actor)
+    kind = known_kind(asked.kind)
+
+    def wanted(heard: Heard) -> bool:
+        event = heard.event
+        return (
+            asked.coalition in (None, event.coalition)
+            and (kind is None or kind in (event.kind, event.kind.split(".")[0]))
+            and (country is None or country in heard.actors)
+        )
+
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    lines = _lines(served.feed, after, wanted)
+    first = await anext(lines)  # a refusal is still answered as one
+    return StreamingResponse(_from(first, lines), media_type="text/event-stream", headers=headers)
+
+
+async def _from(first: bytes, rest: AsyncGenerator[bytes]) -> AsyncIterator[bytes]:
+    async with aclosing(rest):
+        yield first
+        async for lines in rest:
+            yield lines
+
+
+def _last_seen(header: str | None, after: int | None) -> int | None:
+    """Where to go on: what the client has seen last counts for more than where it began."""
+    if header is None:
+        return after
+    if not header.isdecimal() or len(header) > _LONGEST_POSITION:
+        detail = "Send the last `id` that you have received: a position in the log."
+        raise Invalid(detail, Fault("/header/last-event-id", "bad_position", detail))
+    return int(header)
+
+
+_LONGEST_POSITION = 18
+_RETRY = b"retry: 2000\n\n"
+
+
+async def _lines(feed: Feed, after: int | None, wanted: Callable[[Heard], bool]) -> AsyncGenerator[bytes]:
+    """What stands in a stream: the events that are wanted, and how far it has come where there are none."""
+    position = after
+    async with aclosing(feed.follow(after)) as followed:
+        await anext(followed)
+        yield _RETRY
+        async for batch in followed:
+            told = [
+                b"id: %d\nevent: %b\ndata: %b\n\n" % (heard.event.position, heard.event.kind.encode(), heard.told)
+                for heard in batch
+                if wanted(heard)
+            ]
+            if batch:
+                position = batch[-1].event.position
+            if not batch or not wanted(batch[-1]):
+                # Dispatches nothing: the client remembers how far it has come, and knows that the line is open.
+                told.append(b": silence\n\n" if position is None else b"id: %d\n\n" % position)
+            yield b"".join(told)
 
 
 @router.get("/v1/events/{event_id}", operation_id="getEvent", dependencies=[Depends(takes_no_parameters)])

@@ -7,13 +7,12 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from service.api.answering import AskedPage, Cursor, check_coalition, continued
+from service.api.answering import AskedPage, Cursor, check_coalition, continued, known_kind
 from service.domain.actors import parse_actor
 from service.domain.answers import Json, shape
 from service.domain.changes import Difference
 from service.domain.dates import parse_as_of, parse_edtf, parse_instant, render_instant
 from service.domain.errors import Fault, Invalid
-from service.domain.kinds import KINDS
 from service.domain.statement import check_printable
 from service.segments.query import Basis, Point, Scope, resolve_known_at, states_at
 from service.segments.timeline import Changes, Told, count_statements, list_changes, list_statements
@@ -48,7 +47,7 @@ async def get_timeline(request: Request, coalition: str) -> Response:
         raise _turned_round("to")
     filters = {
         "coalition": coalition,
-        "kind": _known_kind(asked.kind),
+        "kind": known_kind(asked.kind),
         "country": asked.country and parse_parameter("country", asked.country, parse_actor),
         "from": first,
         "to": final,
@@ -83,13 +82,6 @@ async def get_timeline(request: Request, coalition: str) -> Response:
 
 
 _NONE = {"coalition": "", "family": "", "slug": ""}
-
-
-def _known_kind(kind: str | None) -> str | None:
-    if kind is None or any(kind in (name, name.split(".")[0]) for name in KINDS):
-        return kind
-    detail = f"This kind is unknown; there are {', '.join(name for name in KINDS if not name.startswith('record.'))}."
-    raise Invalid(detail, Fault("/query/kind", "unknown_kind", detail))
 
 
 def _turned_round(name: str) -> Invalid:

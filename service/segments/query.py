@@ -232,10 +232,10 @@ async def spans_at(connection: Connection, basis: Basis, coalition: str | None) 
     return {slug: Span(*span) for slug, *span in await fetch(connection, _SPANS, values)}
 
 
-def beyond_head() -> Invalid:
-    """The log is shorter than the position that was asked for."""
+def beyond_head(parameter: str = "known_position") -> Invalid:
+    """The log is shorter than the position that a parameter asks for."""
     detail = "The log is not that long yet; leave the parameter out to ask for what is known now."
-    return Invalid(detail, Fault("/query/known_position", "beyond_head", detail))
+    return Invalid(detail, Fault(f"/query/{parameter}", "beyond_head", detail))
 
 
 async def resolve_known_at(connection: Connection, known_at: datetime) -> int:

@@ -29,10 +29,12 @@ class Metrics:
             "registry_pinned_answers", "Answers given from memory, as they can never change.", **every
         )
         self._head = Gauge("registry_head_position", "The last position of the log.", **every)
+        self._streams = Gauge("registry_open_streams", "How many listen to the log, live.", **every)
 
-    def render(self, head: int) -> bytes:
+    def render(self, *, head: int, streams: int) -> bytes:
         """All figures, in the format that Prometheus reads."""
         self._head.set(head)
+        self._streams.set(streams)
         return generate_latest(self._registry)
 
 

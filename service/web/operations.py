@@ -46,4 +46,6 @@ async def get_metrics(request: Request) -> Response:
     served = services(request)
     async with served.pool.connection() as connection:
         size = await read_size(connection)
-    return Response(served.metrics.render(size), media_type=served.metrics.media_type)
+    return Response(
+        served.metrics.render(head=size, streams=served.feed.listeners), media_type=served.metrics.media_type
+    )

@@ -12,6 +12,7 @@ from service.access import Access, Caller, Role
 from service.database import Pool
 from service.domain import errors
 from service.domain.errors import Fault, Invalid, RegistryError
+from service.feed import Feed
 from service.record import Recorder
 from service.settings import Settings
 from service.web.metrics import Metrics
@@ -24,6 +25,7 @@ class Services:
     settings: Settings
     pool: Pool
     recorder: Recorder
+    feed: Feed
     access: Access
     metrics: Metrics
     clock: Callable[[], datetime]
