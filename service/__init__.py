@@ -8,6 +8,7 @@ The rooms, in the order in which a request flows through them:
     web           what the doors share: errors, the caller's rights, the basis of an answer
     record        the write path: appends what was prepared, in one transaction; `submission`: what is asked of it
     preparing     what a batch would record: decided on and re-folded, before the gate where enough is known
+    trial         what recording something would come to, with nothing recorded
     feed          the log, live, to whoever listens
     segments      the states between two valid times, as known between two positions
     access        who may do what: tokens

@@ -57,7 +57,7 @@ def migrate(url: str, *, to: str = "head") -> str:
             "The database refuses a right that the migration needs "
             f"({refused.diag.message_primary}). Let the login of DATABASE_URL own the database and create roles "
             "(ALTER ROLE … CREATEROLE), or create the roles registry_owner, registry_writer and registry_reader "
-            "and the extension btree_gist yourself, and grant it the first two."
+            "and the extensions btree_gist and pg_trgm yourself, and grant it the first two."
         ) from error
     except psycopg.OperationalError as error:
         raise Unavailable(f"The database cannot be reached: check DATABASE_URL ({str(error).strip()}).") from error
@@ -98,7 +98,8 @@ def _prepare(login: psycopg.Connection[tuple[object, ...]]) -> None:
         login.execute(_ROLE.format(role=role).encode())
     for role in (OWNER, WRITER):
         login.execute(_MEMBER.format(role=role, version=login.info.server_version).encode())
-    login.execute("CREATE EXTENSION IF NOT EXISTS btree_gist")
+    for extension in ("btree_gist", "pg_trgm"):
+        login.execute(f"CREATE EXTENSION IF NOT EXISTS {extension}".encode())
     login.execute(
         f"DO $$ BEGIN EXECUTE format('GRANT USAGE, CREATE ON SCHEMA %I TO {OWNER}', current_schema()); "
         f"EXECUTE format('GRANT USAGE ON SCHEMA %I TO {WRITER}, {READER}', current_schema()); END $$".encode()

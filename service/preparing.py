@@ -108,9 +108,10 @@ class Standing:
         return batch.era == self._era and mark == self._mark and batch.base == mark.frontier.size
 
     async def prepare(
-        self, connection: Connection, batch: Sequence[Submission], head: Head, background: Background
-    ) -> Prepared:
-        """The batch prepared under the gate: what is not known here is read."""
+        self, connection: Connection, batch: Sequence[Submission], head: Head, background: Background, *,
+        create: bool = True,
+    ) -> Prepared:  # fmt: skip
+        """The batch prepared under the gate: what is not known here is read, and new subjects are created."""
         if self._mark != Mark(head.frontier, background.build):
             self.forget()
         self._size = None  # until it is done, nothing is prepared ahead
@@ -119,7 +120,7 @@ class Standing:
         named = sorted({name for one in batch for entry in one.entries for name in entry.event.named})
         known = await load_known(connection, named, self._coalitions)
         accepted, refused = _decide_all(batch, known, head.size)
-        await self._planes.load(connection, self._all_touches(accepted))
+        await self._planes.load(connection, self._all_touches(accepted), create=create)
         self._coalitions = known.coalitions
         return self._fold(accepted, refused, head.size)
 

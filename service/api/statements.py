@@ -1,7 +1,7 @@
 """Recording: statements, and notes on the record of earlier ones. Every write goes through `service.record`."""
 
 import hashlib
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from fastapi import APIRouter, Request
@@ -20,42 +20,62 @@ from service.domain.statement import Event, Source, Text
 from service.log.append import Appended
 from service.log.codec import prepare
 from service.log.read import find_event
+from service.segments.similar import Similar
 from service.submission import Recorded, Retry, Submission
+from service.trial import Trial, try_out
+from service.web.asking import documented, read_query
 from service.web.bodies import PreconditionRequired, read_body
 from service.web.sending import JSON, etag_of
-from service.web.serving import Door, Services, authorise, services, takes_no_parameters
+from service.web.serving import Door, Services, authorise, services
 
 _LONGEST_KEY = 255
 
 router = APIRouter(tags=["recording"], route_class=Door)
 
 
-async def _begin(request: Request) -> tuple[Services, Caller]:
+class AskedWrite(BaseModel):
+    """How a write is meant."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dry_run: bool = Field(default=False, description="only say what would be recorded, and record nothing")
+
+
+WRITE = documented(AskedWrite)
+
+
+class _Begun(NamedTuple):
+    served: Services
+    caller: Caller
+    dry_run: bool
+
+
+async def _begin(request: Request) -> _Begun:
     """What every write checks before it reads anything."""
-    await takes_no_parameters(request)
-    return services(request), await authorise(request, Role.EDITOR)
+    dry_run = bool(request.scope["query_string"]) and read_query(request, AskedWrite).dry_run
+    return _Begun(services(request), await authorise(request, Role.EDITOR), dry_run)
 
 
-@router.post("/v1/statements", status_code=201, operation_id="recordStatement")
+@router.post("/v1/statements", status_code=201, operation_id="recordStatement", openapi_extra=WRITE)
 async def record_statement(request: Request) -> Response:
     """Records one statement; answers the event and the states that it produced."""
-    served, caller = await _begin(request)
+    begun = await _begin(request)
     body = await read_body(request)
-    return await _record(request, served, caller, [_parse(ANY_STATEMENT, body)], body)
+    return await _record(request, begun, [_parse(ANY_STATEMENT, body)], body)
 
 
-@router.post("/v1/statements/batch", status_code=201, operation_id="recordBatch")
+@router.post("/v1/statements/batch", status_code=201, operation_id="recordBatch", openapi_extra=WRITE)
 async def record_batch(request: Request) -> Response:
     """Records a list of statements, all or none."""
-    served, caller = await _begin(request)
+    begun = await _begin(request)
     body = await read_body(request)
-    return await _record(request, served, caller, _parse(STATEMENT_LIST, body), body, many=True)
+    return await _record(request, begun, _parse(STATEMENT_LIST, body), body, many=True)
 
 
-@router.post("/v1/coalitions", status_code=201, operation_id="registerCoalition")
+@router.post("/v1/coalitions", status_code=201, operation_id="registerCoalition", openapi_extra=WRITE)
 async def register_coalition(request: Request) -> Response:
     """Registers a coalition under a slug."""
-    served, caller = await _begin(request)
+    begun = await _begin(request)
     body = await read_body(request)
     given = _object(body)
     if "slug" in given:
@@ -67,7 +87,7 @@ async def register_coalition(request: Request) -> Response:
         event = CoalitionRegistered.model_validate({**given, "kind": "coalition.registered"})
     except ValidationError as error:
         raise _renamed(invalid(error)) from None
-    return await _record(request, served, caller, [event], body)
+    return await _record(request, begun, [event], body)
 
 
 def _renamed(error: Invalid) -> Invalid:
@@ -137,10 +157,10 @@ def _note_on(name: str) -> Any:  # noqa: ANN401 - a route's handler
     note, kind = NOTES[name]
 
     async def handle(request: Request, event_id: str) -> Response:
-        served, caller = await _begin(request)
+        begun = await _begin(request)
         body = await read_body(request)
         given = _parse_model(note, body)
-        async with served.pool.connection() as connection:
+        async with begun.served.pool.connection() as connection:
             target = await find_event(connection, event_id) if record.is_event_id(event_id) else None
         if target is None:
             raise Unknown("No event is recorded under this id.")
@@ -160,7 +180,7 @@ def _note_on(name: str) -> Any:  # noqa: ANN401 - a route's handler
             )
         except ValidationError as error:
             raise invalid(error) from None
-        return await _record(request, served, caller, [event], body, revision=revision)
+        return await _record(request, begun, [event], body, revision=revision)
 
     return handle
 
@@ -172,6 +192,7 @@ for _name in NOTES:
         methods=["POST"],
         status_code=201,
         operation_id=f"record{_name.capitalize()}",
+        openapi_extra=WRITE,
         summary=(NOTES[_name][1].__doc__ or "").split("\n")[0],
     )
 
@@ -212,9 +233,10 @@ def _parse_model(model: type[_Note], body: bytes) -> _Note:
 
 
 async def _record(
-    request: Request, served: Services, caller: Caller, events: list[Event], body: bytes,
+    request: Request, begun: _Begun, events: list[Event], body: bytes,
     *, many: bool = False, revision: int | None = None,
 ) -> Response:  # fmt: skip
+    served, caller = begun.served, begun.caller
     entries = tuple(prepare(event, event_id=served.new_id(), salt=served.new_salt()) for event in events)
     stale_after = served.settings.stale_after_days
     submission = Submission(
@@ -225,6 +247,10 @@ async def _record(
         revision=revision,
         listed=many,
     )
+    if begun.dry_run:
+        trial = await try_out(served.pool, submission)
+        content = _tried(trial, stale_after, many=many)
+        return Response(orjson.dumps(content), media_type=JSON, headers={"Cache-Control": "no-store"})
     answer = await served.recorder.record(submission)
     headers = {"Cache-Control": "no-store"}
     if answer.replayed:
@@ -249,6 +275,10 @@ def _retry(request: Request, caller: Caller, body: bytes) -> Retry | None:
 
 
 def _render(recorded: Recorded, stale_after_days: int, *, many: bool) -> bytes:
+    return orjson.dumps(_content(recorded, stale_after_days, many=many))
+
+
+def _content(recorded: Recorded, stale_after_days: int, *, many: bool) -> Json:
     moment = Moment(recorded.at, stale_after_days, recorded.in_force)
     states = [
         shape(row.key, row.state, row.references, row.rivals, moment)
@@ -256,7 +286,30 @@ def _render(recorded: Recorded, stale_after_days: int, *, many: bool) -> bytes:
         if row.state is not None
     ]
     events = [_event(one) for one in recorded.events]
-    return orjson.dumps({"events": events, "states": states} if many else {"event": events[0], "states": states})
+    return {"events": events, "states": states} if many else {"event": events[0], "states": states}
+
+
+def _tried(trial: Trial, stale_after_days: int, *, many: bool) -> Json:
+    """What would be answered, without the names and numbers that only recording gives."""
+    content = _content(trial.recorded, stale_after_days, many=many)
+    for event in content["events"] if many else [content["event"]]:
+        for given in ("event_id", "position", "recorded_at", "recorded_by"):
+            del event[given]
+    for state in content["states"]:
+        for reference in state["statements"]:
+            if reference["position"] > trial.size:
+                reference |= {"event_id": None, "position": None}
+    similar = [[_similar(one) for one in found] for found in trial.similar]
+    return {"dry_run": True, **content, "similar": similar if many else similar[0]}
+
+
+def _similar(one: Similar) -> Json:
+    return {
+        "event_id": one.event_id,
+        "position": one.position,
+        "similarity": round(one.alike, 2),
+        **{name: one.content[name] for name in ("subject", "occurred", "summary")},
+    }
 
 
 def _event(one: Appended) -> Json:

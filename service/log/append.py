@@ -20,7 +20,8 @@ GATE = 0x706C6564676500  # "pledge": the advisory lock that queues writers
 
 TAKE_GATE = f"SELECT pg_advisory_xact_lock({GATE})"
 SHARE_GATE = f"SELECT pg_advisory_xact_lock_shared({GATE})"
-LOCK_HEAD = "SELECT size, recorded_at, frontier, clock_timestamp() FROM log_head WHERE id = 1 FOR UPDATE"
+READ_HEAD = "SELECT size, recorded_at, frontier, clock_timestamp() FROM log_head WHERE id = 1"
+LOCK_HEAD = f"{READ_HEAD} FOR UPDATE"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import orjson
 from service.database import OPEN, Connection, fetch
 from service.domain.decide import Known
 from service.domain.record import Dispute, Effective, Rank
-from service.domain.statement import Statement
+from service.domain.statement import Event, Statement
 from service.log.codec import lift
 
 _FIND_EVENTS = "SELECT event_id, position, about FROM event WHERE event_id = ANY(%(ids)b::uuid[])"
@@ -135,16 +135,15 @@ def _row(since: int, until: int, one: Effective) -> dict[str, Any]:
         "coalition": one.event.coalition,
         "earliest": bounds.earliest,
         "latest": bounds.latest,
-        "actors": _actors(one),
+        "actors": actors_of(one.event),
         "retracted": one.retracted,
         "content": orjson.dumps(one.content).decode() if one.corrected else None,
         "notes": _render_notes(one),
     }
 
 
-def _actors(one: Effective) -> list[str]:
-    """The actors by whom a timeline is filtered."""
-    event = one.event
+def actors_of(event: Event) -> list[str]:
+    """The actors by whom a timeline is filtered, and what is similar is found."""
     if not isinstance(event, Statement):
         return []
     speaker = (event.said_by.actor,) if event.said_by and event.said_by.actor else ()

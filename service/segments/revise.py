@@ -146,10 +146,11 @@ class Planes:
             key for key, since in wanted.items() if (plane := self._planes.get(key)) is None or not plane.covers(since)
         ]
 
-    async def load(self, connection: Connection, wanted: Touches) -> None:
+    async def load(self, connection: Connection, wanted: Touches, *, create: bool = True) -> None:
         """Loads each wanted subject that is not here, from just before its earliest valid time on, in one round trip.
 
-        Creates new ones. Of what lies before, only the statements behind it are loaded, for the answers.
+        Creates new ones, unless nothing is going to be written. Of what lies before, only the statements behind it are
+        loaded, for the answers.
         """
         keys = self._missing(wanted)
         if not keys:
@@ -172,7 +173,8 @@ class Planes:
                 loaded[keys[nth - 1]].statements[one.position] = one
         for key, plane in loaded.items():
             plane.is_whole = not plane.live or plane.live[0].segment.valid_from >= wanted[key]
-        loaded |= await _create(connection, [key for key in keys if key not in loaded])
+        new = [key for key in keys if key not in loaded]
+        loaded |= await _create(connection, new) if create else {key: _Plane(0, is_whole=True) for key in new}
         for key, plane in loaded.items():
             before = self._planes.pop(key, None)
             self._segments -= before.counted if before else 0

@@ -1,0 +1,51 @@
+"""What recording something would come to, with nothing recorded: the write path up to where it would write."""
+
+from typing import NamedTuple
+
+from service.database import Connection, Pool
+from service.domain.errors import RegistryError
+from service.domain.statement import Statement
+from service.log.append import READ_HEAD, Head, Tail
+from service.preparing import Standing
+from service.segments.query import FIND_BACKGROUND, Background
+from service.segments.similar import Similar, find_similar
+from service.submission import Recorded, Submission
+
+
+class Trial(NamedTuple):
+    """What would be recorded after how many events, and for each event the recorded statements that are like it."""
+
+    recorded: Recorded
+    size: int
+    similar: list[list[Similar]]
+
+
+async def try_out(pool: Pool, submission: Submission) -> Trial:
+    """What a request would record now; raises what would refuse it. Takes no lock, and so waits for nobody."""
+    async with pool.connection() as connection:
+        await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        try:
+            return await _try_out(connection, submission)
+        finally:
+            await connection.execute("ROLLBACK")
+
+
+async def _try_out(connection: Connection, submission: Submission) -> Trial:
+    slugs = sorted({entry.event.coalition for entry in submission.entries})
+    async with connection.cursor(binary=True) as cursor:
+        row = await (await cursor.execute(READ_HEAD.encode())).fetchone()
+        assert row is not None
+        head = Head.of(row)
+        await cursor.execute(FIND_BACKGROUND.encode(), (slugs, slugs))
+        background = Background.of(await cursor.fetchall())
+    prepared = await Standing().prepare(connection, [submission], head, background, create=False)
+    for _, refusal in prepared.refused:
+        assert isinstance(refusal, RegistryError)
+        raise refusal
+    (accepted,) = prepared.accepted
+    recorded = accepted.record(Tail.after(head), background.ceasefires)
+    similar = [
+        await find_similar(connection, one.event) if isinstance(one.event, Statement) else []
+        for one in submission.entries
+    ]
+    return Trial(recorded, head.size, similar)
