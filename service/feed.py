@@ -68,11 +68,12 @@ class Feed:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._moved.set)
 
-    async def follow(self, after: int | None = None) -> AsyncGenerator[Sequence[Heard]]:
+    async def follow(self, after: int | None = None) -> AsyncGenerator[tuple[int, Sequence[Heard]]]:
         """Everything behind a position, then whatever is recorded, in order; an empty batch after a silence.
 
-        Without a position, everything from now on. Ends when the service stops. Raises `Unavailable` where too many
-        listen already.
+        Each batch with the position up to which the listener has then heard; the first is empty and says where it
+        begins. Without a position, everything from now on. Ends when the service stops. Raises `Unavailable` where too
+        many listen already.
         """
         if self.listeners >= MOST_LISTENERS:
             raise Unavailable("Too many are listening already; try again in a moment, or read /v1/events.")
@@ -80,19 +81,19 @@ class Feed:
         self._poked.set()
         try:
             done = after if after is not None else await self._read_head()
-            yield ()  # the stream has begun
+            yield done, ()
             while not self._closed:
                 moved = self._moved
                 found = await self._behind(done)
                 if found:
                     done = found[-1].event.position
-                    yield found
+                    yield done, found
                     continue
                 try:
                     async with asyncio.timeout(_SILENCE):
                         await moved.wait()
                 except TimeoutError:
-                    yield ()
+                    yield done, ()
         finally:
             self.listeners -= 1
 
@@ -114,10 +115,11 @@ class Feed:
 
     async def _watch(self) -> None:
         while True:
+            self._poked.clear()
             try:
                 found = await self._read(self._head)
-            except (psycopg.OperationalError, PoolTimeout):
-                _LOGGER.warning("the database does not answer; the feed waits for it")
+            except (psycopg.Error, PoolTimeout):
+                _LOGGER.warning("the database does not answer; the feed waits for it", exc_info=True)
                 await asyncio.sleep(_SELDOM)
                 continue
             if found:
@@ -126,7 +128,6 @@ class Feed:
                 self._moved.set()
                 self._moved = asyncio.Event()
                 continue
-            self._poked.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_OFTEN if self.listeners else _SELDOM):
                     await self._poked.wait()

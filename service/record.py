@@ -132,7 +132,7 @@ class Recorder:
             _refuse_all(batch, error)
         except psycopg.OperationalError:
             _LOGGER.warning("the database went away during a write", exc_info=True)
-            _refuse_all(batch, _UNCERTAIN)
+            _refuse_all(batch, Unavailable(_UNCERTAIN))
         except Exception as error:
             if len(batch) == 1:
                 _LOGGER.exception("a write failed")
@@ -169,7 +169,7 @@ class Recorder:
                         begun = await _open(connection, batch)
                     except psycopg.OperationalError as error:
                         if last_try:
-                            raise _NOTHING_RECORDED from error
+                            raise Unavailable(_NOTHING_RECORDED) from error
                         continue
                     try:
                         return await self._write(connection, batch, begun, prepared, preparing)
@@ -178,7 +178,7 @@ class Recorder:
                             await connection.execute("ROLLBACK")
                         raise
             except PoolTimeout as error:
-                raise _NOTHING_RECORDED from error
+                raise Unavailable(_NOTHING_RECORDED) from error
         raise AssertionError  # the second try has returned or raised
 
     async def _write(
@@ -221,8 +221,8 @@ class Recorder:
         return outcomes
 
 
-_NOTHING_RECORDED = Unavailable("The database does not answer; nothing was recorded. Try again in a moment.")
-_UNCERTAIN = Unavailable(
+_NOTHING_RECORDED = "The database does not answer; nothing was recorded. Try again in a moment."
+_UNCERTAIN = (
     "The database went away, so it is not known whether this was recorded. "
     "Send it again with the same Idempotency-Key: it is then recorded once."
 )

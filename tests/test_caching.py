@@ -130,6 +130,18 @@ def test_what_is_recorded_changes_the_etag_of_what_it_touches_and_of_every_basis
             assert client.get(path, headers={"If-None-Match": etag}).status_code == 200, path
 
 
+def test_what_counts_again_because_of_another_event_is_sent_again(database: str) -> None:
+    with registry(database) as client:
+        original, copy = (post(client, statement(summary=text))["event"]["event_id"] for text in ("One.", "Other."))
+        note(client, copy, "duplicates", {"original": original})
+        first = client.get(f"/v1/events/{copy}")
+        note(client, original, "retraction", {"reason": "entry_error"})
+        again = client.get(f"/v1/events/{copy}", headers={"If-None-Match": first.headers["ETag"]})
+
+    assert first.json()["counts"] is False
+    assert (again.status_code, again.json()["counts"]) == (200, True)
+
+
 def test_an_answer_from_memory_is_not_sent_twice_either(database: str) -> None:
     path = f"/v1/countries/GB/commitments?{PINS}"
     with registry(database) as client:

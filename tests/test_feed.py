@@ -97,6 +97,7 @@ def test_a_listener_hears_what_is_recorded_from_now_on(tmp_path: Path, database:
         start(server)
         listener = Listener()
         listener.listen(server)
+        assert wait_until(lambda: listener.last == "1")  # it knows where it began, before anything was recorded
         said = say(server, statement())["event"]
 
         assert wait_until(lambda: listener.heard)

@@ -158,7 +158,16 @@ def test_a_table_has_all_rows_unless_it_is_told_how_many(database: str) -> None:
             assert len(frame_of(client, f"{path}?limit=7")) == 7
             assert len(get(client, path, ".jsonl").text.splitlines()) == 60
         assert len(get(client, "/v1/events", ".jsonl").text.splitlines()) == 61
+        assert len(frame_of(client, "/v1/events")) == 61
+        assert len(frame_of(client, "/v1/events?limit=9")) == 9
         assert len(get(client, "/v1/events?after=58", ".jsonl").text.splitlines()) == 3
+
+
+def test_another_name_of_a_country_leads_to_its_code_in_the_same_format(filled: TestClient) -> None:
+    led = filled.get("/v1/countries/GBR/commitments.csv")
+
+    assert led.url.path == "/v1/countries/GB/commitments.csv"
+    assert led.headers["Content-Type"] == "text/csv; charset=utf-8"
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".xlsx", ".jsonl"])

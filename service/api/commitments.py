@@ -45,6 +45,8 @@ async def get_country_commitments(request: Request, code: str) -> Response:
     country = _country(code)
     if country != code:
         address = request.url.path.replace(f"/{code}/", f"/{country}/")
+        if "format" in request.scope:  # it was asked for as a suffix
+            address += f".{request.scope['format']}"
         query = f"?{request.url.query}" if request.url.query else ""
         return RedirectResponse(address + query, status_code=308)
     values = {"actor": country, "coalition": asked.coalition}

@@ -21,7 +21,7 @@ from service.segments.heard import Heard
 from service.segments.query import beyond_head
 from service.web.asking import documented, parse_parameter, read_query
 from service.web.formats import CLOUDEVENTS, CLOUDEVENTS_BATCH, FORMATS, wanted_format
-from service.web.sending import REVALIDATE, answer, etag_of, etags_in, next_page, send
+from service.web.sending import JSON, REVALIDATE, answer, etag_of, etags_in, is_table, next_page, send
 from service.web.serving import Door, Services, may_read, services, takes_no_parameters
 
 router = APIRouter(tags=["events"], dependencies=[Depends(may_read)], route_class=Door)
@@ -46,9 +46,15 @@ async def list_events(request: Request) -> Response:
         return await _stream(request, served, asked.after)
     async with served.pool.connection() as connection:
         found = await read_events(connection, after=asked.after, limit=asked.limit)
+        whole = is_table(request) and "limit" not in request.query_params
+        while whole and found:
+            more = await read_events(connection, after=found[-1].position, limit=_READ_AT_ONCE)
+            if not more:
+                break
+            found += more
         total = {"total": await read_size(connection)} if asked.count else {}
     items = [cloud_event(event) for event in found]
-    after = found[-1].position if len(found) == asked.limit else None
+    after = found[-1].position if len(found) == asked.limit and not whole else None
     if kind == CLOUDEVENTS:
         return send(request, items, media_type=CLOUDEVENTS_BATCH, headers=next_page(request, after))
     return answer(request, {"items": items, "next": after, **total}, headers=next_page(request, after), pinned=False)
@@ -141,22 +147,19 @@ _RETRY = b"retry: 2000\n\n"
 
 async def _lines(feed: Feed, after: int | None, wanted: Callable[[Heard], bool]) -> AsyncGenerator[bytes]:
     """What stands in a stream: the events that are wanted, and how far it has come where there are none."""
-    position = after
+    begun = False
     async with aclosing(feed.follow(after)) as followed:
-        await anext(followed)
-        yield _RETRY
-        async for batch in followed:
+        async for position, batch in followed:
             told = [
                 b"id: %d\nevent: %b\ndata: %b\n\n" % (heard.event.position, heard.event.kind.encode(), heard.told)
                 for heard in batch
                 if wanted(heard)
             ]
-            if batch:
-                position = batch[-1].event.position
             if not batch or not wanted(batch[-1]):
                 # Dispatches nothing: the client remembers how far it has come, and knows that the line is open.
-                told.append(b": silence\n\n" if position is None else b"id: %d\n\n" % position)
-            yield b"".join(told)
+                told.append(b"id: %d\n\n" % position)
+            yield (b"" if begun else _RETRY) + b"".join(told)
+            begun = True
 
 
 @router.get("/v1/events/{event_id}", operation_id="getEvent", dependencies=[Depends(takes_no_parameters)])
@@ -164,12 +167,16 @@ async def get_event(request: Request, event_id: str) -> Response:
     """One event as recorded, and what the record says of it since."""
     served = services(request)
     async with served.pool.connection() as connection:
-        event = await find_event(connection, event_id) if is_event_id(event_id) else None
-        if event is None:
-            raise Unknown("No event is recorded under this id.")
-        about = await list_events_about(connection, event.position)
-        effective = await find_effective(connection, event.position)
-        ids = await find_event_ids(connection, effective.linked if effective else ())
+        await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")  # all of it as of one moment
+        try:
+            event = await find_event(connection, event_id) if is_event_id(event_id) else None
+            if event is None:
+                raise Unknown("No event is recorded under this id.")
+            about = await list_events_about(connection, event.position)
+            effective = await find_effective(connection, event.position)
+            ids = await find_event_ids(connection, effective.linked if effective else ())
+        finally:
+            await connection.execute("ROLLBACK")
     content: Json = {"event": event_json(event), "record": [event_json(one) for one in about]}
     etag = etag_of(event.event_id, event.position)
     if effective is not None:
@@ -183,4 +190,7 @@ async def get_event(request: Request, event_id: str) -> Response:
             "counts": (item := effective.item) is not None and item.counts,
         }
         etag = etag_of(event.event_id, effective.revision)
+    if effective is not None and effective.linked:
+        # Whether it counts hangs on the statements that it is linked to, and so on more than its own revision.
+        return Response(orjson.dumps(content), media_type=JSON, headers={"ETag": etag, "Cache-Control": REVALIDATE})
     return send(request, content, etag=etag)
