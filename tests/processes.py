@@ -47,7 +47,8 @@ def open_folder() -> Iterator[Path]:
 def servers_below(folder: Path) -> list[int]:
     """The postmasters whose data are below a folder."""
     found = []
-    for data in folder.glob("**/postmaster.pid"):
+    # A walk passes over a folder that is renamed under it, which a cluster is once it is made; a glob fails.
+    for data in [Path(parent, "postmaster.pid") for parent, _, files in os.walk(folder) if "postmaster.pid" in files]:
         with contextlib.suppress(OSError, ValueError, IndexError):
             pid = int(data.read_text().split()[0])
             if f"postgres -D {data.parent} " in postgres._command_line(pid):
