@@ -80,6 +80,17 @@ async def open_pool(url: str, *, size: int) -> AsyncIterator[Pool]:
         await pool.close()
 
 
+@asynccontextmanager
+async def snapshot(pool: Pool) -> AsyncIterator[Connection]:
+    """A connection whose reads all see one moment; it writes nothing, and takes no lock that a writer waits for."""
+    async with pool.connection() as connection:
+        await connection.execute(b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        try:
+            yield connection
+        finally:
+            await connection.execute(b"ROLLBACK")
+
+
 async def fetch(connection: Connection, sql: str, values: Mapping[str, Any] | None = None) -> list[Any]:
     """The rows of one query, read in binary."""
     async with connection.cursor(binary=True) as cursor:

@@ -44,8 +44,7 @@ class Feed:
         self.listeners = 0
 
     async def __aenter__(self) -> Self:
-        async with self._pool.connection() as connection:
-            self._head = await read_size(connection)
+        self._head = await self._read_head()
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.create_task(self._watch(), name="feed")
         return self

@@ -4,6 +4,7 @@ The login that `DATABASE_URL` names needs the right to create roles and extensio
 has to be a member of the owner and the writer.
 """
 
+from functools import cache
 from pathlib import Path
 
 import psycopg
@@ -16,7 +17,8 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.pool import NullPool
 
-from service.database import OWNER, READER, WRITER
+from service.database import OWNER, READER, WRITER, fetch
+from service.database import Connection as AsyncConnection
 from service.domain.errors import Unavailable
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
@@ -115,6 +117,13 @@ def find_revision(login: psycopg.Connection[tuple[object, ...]]) -> object:
     return None if row is None else row[0]
 
 
+async def read_revision(connection: AsyncConnection) -> str | None:
+    """The revision that a migrated database has, for whoever is connected already."""
+    rows = await fetch(connection, "SELECT version_num FROM alembic_version")
+    return rows[0][0] if rows else None
+
+
+@cache
 def present_revision() -> str:
     """The revision that this code needs."""
     config = Config()

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from service.database import Connection, Pool
+from service.database import Connection, Pool, snapshot
 from service.domain.errors import RegistryError
 from service.domain.statement import Statement
 from service.log.append import READ_HEAD, Head, Tail
@@ -22,12 +22,8 @@ class Trial(NamedTuple):
 
 async def try_out(pool: Pool, submission: Submission) -> Trial:
     """What a request would record now; raises what would refuse it. Takes no lock, and so waits for nobody."""
-    async with pool.connection() as connection:
-        await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        try:
-            return await _try_out(connection, submission)
-        finally:
-            await connection.execute("ROLLBACK")
+    async with snapshot(pool) as connection:
+        return await _try_out(connection, submission)
 
 
 async def _try_out(connection: Connection, submission: Submission) -> Trial:

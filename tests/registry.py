@@ -88,7 +88,7 @@ def statement(kind: str = "pledge.stated", **changes: Any) -> Json:
     return said | changes
 
 
-def post(client: TestClient, said: Json, path: str = "/v1/statements", **headers: str) -> Json:
+def post(client: TestClient, said: Json | list[Json], path: str = "/v1/statements", **headers: str) -> Json:
     """Records something that must be accepted; answers the whole answer."""
     answer = client.post(path, json=said, headers=headers)
     assert answer.status_code == 201, answer.text

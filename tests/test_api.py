@@ -74,7 +74,7 @@ def filled(server_url: str, template: str) -> Iterator[TestClient]:
                 statement("coalition.stated", subject="plan", actors=[]),
                 statement("membership.stated", subject="members"),
                 statement(coalition="others"),
-            ],  # type: ignore[arg-type]  # a batch is a list
+            ],
             "/v1/statements/batch",
         )  # fmt: skip
         yield client
@@ -289,7 +289,7 @@ def test_the_states_of_a_write_equal_those_that_are_read(database: str) -> None:
 
 def test_a_batch_is_recorded_in_order_with_all_its_states(database: str) -> None:
     with registry(database) as client:
-        made = post(client, [pledge("FR"), pledge("GB")], "/v1/statements/batch")  # type: ignore[arg-type]
+        made = post(client, [pledge("FR"), pledge("GB")], "/v1/statements/batch")
         assert [one["position"] for one in made["events"]] == [2, 3]
         assert len(made["states"]) == 2
 

@@ -150,7 +150,7 @@ def test_text_of_any_language_and_with_any_sign_survives(filled: TestClient) -> 
 
 def test_a_table_has_all_rows_unless_it_is_told_how_many(database: str) -> None:
     with registry(database) as client:
-        post(client, [statement(subject=f"s-{number}") for number in range(60)], "/v1/statements/batch")  # type: ignore[arg-type]
+        post(client, [statement(subject=f"s-{number}") for number in range(60)], "/v1/statements/batch")
 
         for path in ("/v1/coalitions/willing/commitments", "/v1/coalitions/willing/timeline"):
             assert len(get(client, path).json()["items"]) == 50

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response, StreamingResponse
 
 from service.api.answering import known_kind
+from service.database import snapshot
 from service.domain.actors import parse_actor
 from service.domain.answers import Json
 from service.domain.errors import Fault, Invalid, Unknown
@@ -21,7 +22,7 @@ from service.segments.heard import Heard
 from service.segments.query import beyond_head
 from service.web.asking import documented, parse_parameter, read_query
 from service.web.formats import CLOUDEVENTS, CLOUDEVENTS_BATCH, FORMATS, wanted_format
-from service.web.sending import JSON, REVALIDATE, answer, etag_of, etags_in, is_table, next_page, send
+from service.web.sending import JSON, REVALIDATE, answer, etag_of, is_known, is_table, next_page, send
 from service.web.serving import Door, Services, may_read, services, takes_no_parameters
 
 router = APIRouter(tags=["events"], dependencies=[Depends(may_read)], route_class=Door)
@@ -57,7 +58,7 @@ async def list_events(request: Request) -> Response:
     after = found[-1].position if len(found) == asked.limit and not whole else None
     if kind == CLOUDEVENTS:
         return send(request, items, media_type=CLOUDEVENTS_BATCH, headers=next_page(request, after))
-    return answer(request, {"items": items, "next": after, **total}, headers=next_page(request, after), pinned=False)
+    return answer(request, {"items": items, "next": after, **total}, headers=next_page(request, after))
 
 
 _READ_AT_ONCE = 500
@@ -78,7 +79,7 @@ async def _stream(request: Request, served: Services, after: int) -> Response:
 
     etag = f'"{after}-{size}"'
     headers = {"ETag": etag, "Cache-Control": REVALIDATE, "Vary": "Accept"}
-    if {etag, "*"}.intersection(etags_in(request.headers.get("if-none-match"))):
+    if is_known(request, etag):
         return Response(status_code=304, headers=headers)
     return StreamingResponse(lines(), media_type=FORMATS["jsonl"][0], headers=headers)
 
@@ -166,17 +167,13 @@ async def _lines(feed: Feed, after: int | None, wanted: Callable[[Heard], bool])
 async def get_event(request: Request, event_id: str) -> Response:
     """One event as recorded, and what the record says of it since."""
     served = services(request)
-    async with served.pool.connection() as connection:
-        await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")  # all of it as of one moment
-        try:
-            event = await find_event(connection, event_id) if is_event_id(event_id) else None
-            if event is None:
-                raise Unknown("No event is recorded under this id.")
-            about = await list_events_about(connection, event.position)
-            effective = await find_effective(connection, event.position)
-            ids = await find_event_ids(connection, effective.linked if effective else ())
-        finally:
-            await connection.execute("ROLLBACK")
+    async with snapshot(served.pool) as connection:
+        event = await find_event(connection, event_id) if is_event_id(event_id) else None
+        if event is None:
+            raise Unknown("No event is recorded under this id.")
+        about = await list_events_about(connection, event.position)
+        effective = await find_effective(connection, event.position)
+        ids = await find_event_ids(connection, effective.linked if effective else ())
     content: Json = {"event": event_json(event), "record": [event_json(one) for one in about]}
     etag = etag_of(event.event_id, event.position)
     if effective is not None:

@@ -23,7 +23,7 @@ from service.domain.statement import Event
 from service.log import append
 from service.log.codec import commit, leaf_hash, lift
 from service.log.merkle import Frontier
-from service.log.read import EventRow, read_events
+from service.log.read import EventRow, read_events, read_size
 from service.segments.effective import FIND_COALITIONS, Versions, load_known
 from service.segments.revise import Changes, Planes, touches
 from service.segments.tables import DERIVED, LATE_INDEXES, PARTITIONS, RIGHTS
@@ -183,7 +183,7 @@ async def _replay_all(
                 done = batch.rows[-1].position
                 reading = asyncio.create_task(_read_next(reader, done, check))
                 await replay.take(batch)
-                progress(done, (await fetch(reader, "SELECT size FROM log_head"))[0][0])
+                progress(done, await read_size(reader))
             await replay.finish()
         except _DAMAGE as fault:
             raise Refused(

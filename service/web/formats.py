@@ -1,8 +1,8 @@
 """The same answers as tables: CSV, XLSX, JSON Lines. By suffix of the address, or by `Accept`.
 
-An answer is a document; its table is what it lists. Nested objects become columns with dotted names, always the same
-ones for a shape, filled or not; lists of words are joined, lists of objects stay JSON. Each row says on what basis it
-was answered and how it may be used, so that a table that is passed on still does.
+An answer is a document; its table is what it lists. Nested objects become columns with dotted names, those at the top
+of a shape whether or not they are filled; lists of words are joined, lists of objects stay JSON. Each row says on what
+basis it was answered and how it may be used, so that a table that is passed on still does.
 """
 
 import csv

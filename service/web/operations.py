@@ -3,17 +3,15 @@
 from fastapi import APIRouter, Request
 from starlette.responses import PlainTextResponse, Response
 
-from service.database import fetch
 from service.domain.errors import Unavailable
 from service.domain.timeline import RULES_VERSION
 from service.log.read import read_size
-from service.migrate import present_revision
+from service.migrate import present_revision, read_revision
 from service.web.sending import send
 from service.web.serving import Door, services, takes_no_parameters
 
 router = APIRouter(include_in_schema=False, route_class=Door)
 VERSION = "0.1.0"
-_REVISION = present_revision()
 
 
 @router.get("/healthz")
@@ -26,9 +24,9 @@ async def get_health(_: Request) -> Response:
 async def get_readiness(request: Request) -> Response:
     """Answers as long as the database does, and has the tables that this version needs."""
     async with services(request).pool.connection() as connection:
-        found = await fetch(connection, "SELECT version_num FROM alembic_version")
+        found = await read_revision(connection)
         await read_size(connection)
-    if [revision for (revision,) in found] != [_REVISION]:
+    if found != present_revision():
         raise Unavailable("The database is at another schema than this version needs: run `./run migrate`.")
     return PlainTextResponse("ok\n")
 
@@ -37,7 +35,7 @@ async def get_readiness(request: Request) -> Response:
 async def get_version(request: Request) -> Response:
     """Which version this is, of the code, the schema and the rules that make its answers."""
     await takes_no_parameters(request)
-    return send(request, {"version": VERSION, "schema": _REVISION, "rules_version": RULES_VERSION})
+    return send(request, {"version": VERSION, "schema": present_revision(), "rules_version": RULES_VERSION})
 
 
 @router.get("/metrics")

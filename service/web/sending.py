@@ -30,6 +30,11 @@ def etags_in(if_none_match: str | None) -> list[str]:
     return [one.strip().removeprefix("W/") for one in (if_none_match or "").split(",")]
 
 
+def is_known(request: Request, etag: str) -> bool:
+    """Whether the client has the answer already."""
+    return not {etag, "*"}.isdisjoint(etags_in(request.headers.get("if-none-match")))
+
+
 def send(
     request: Request, content: Json | list[Json], *, etag: str = "", media_type: str = JSON,
     headers: Mapping[str, str] | None = None,
@@ -41,9 +46,8 @@ def send(
 
 
 def answer(
-    request: Request, content: Json, tables: Tables | None = None, *, headers: Mapping[str, str] | None = None,
-    pinned: bool | None = None,
-) -> Response:  # fmt: skip
+    request: Request, content: Json, tables: Tables | None = None, *, headers: Mapping[str, str] | None = None
+) -> Response:
     """A computed answer: repeatable for ever where both axes were named, else good for as long as it says the same.
 
     ``tables`` is what it lists, for the formats that are tables: its `items` where nothing else is named.
@@ -60,7 +64,7 @@ def answer(
         body = write(tables or {"items": content["items"]}, _about(request, content))
         said += kind.encode()
         sent["Content-Disposition"] = f'inline; filename="{_file_name(request)}.{kind}"'
-    if is_pinned(request) if pinned is None else pinned:
+    if "basis" in content and is_pinned(request):
         open_to_all = services(request).settings.reading_is_open
         sent["Cache-Control"] = PINNED if open_to_all else PINNED.replace("public", "private")
     elif "basis" in content and "as_of" not in request.query_params:
@@ -74,7 +78,7 @@ def answer(
 
 
 def _send(request: Request, body: bytes, etag: str, headers: Mapping[str, str], media_type: str) -> Response:
-    if {etag, "*"}.intersection(etags_in(request.headers.get("if-none-match"))):
+    if is_known(request, etag):
         return Response(status_code=304, headers={"ETag": etag, **headers})
     return Response(body, media_type=media_type, headers={"ETag": etag, **headers})
 
