@@ -1,0 +1,136 @@
+"""How a write goes through: what is submitted of a request, and what it is answered."""
+
+import hashlib
+from typing import NamedTuple
+
+import orjson
+from fastapi import Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from service.access import Caller, Role
+from service.api.writing import Write
+from service.domain.answers import Json, Moment, shape
+from service.domain.dates import render_instant
+from service.domain.errors import Fault, Invalid
+from service.log.append import Appended
+from service.log.codec import prepare
+from service.segments.similar import Similar
+from service.submission import Recorded, Retry, Submission
+from service.trial import Trial, try_out
+from service.web.asking import documented, read_query
+from service.web.sending import JSON, etag_of
+from service.web.serving import Services, authorise, services
+
+_LONGEST_KEY = 255
+
+
+class AskedWrite(BaseModel):
+    """How a write is meant."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dry_run: bool = Field(default=False, description="only say what would be recorded, and record nothing")
+
+
+WRITE = documented(AskedWrite)
+
+
+class Begun(NamedTuple):
+    """Who writes, and whether it is meant."""
+
+    served: Services
+    caller: Caller
+    dry_run: bool
+
+
+async def begin(request: Request) -> Begun:
+    """What every write checks before it reads anything."""
+    dry_run = bool(request.scope["query_string"]) and read_query(request, AskedWrite).dry_run
+    return Begun(services(request), await authorise(request, Role.EDITOR), dry_run)
+
+
+async def record(request: Request, begun: Begun, write: Write, body: bytes) -> Response:
+    """Records what a request would, or only says what that would come to; answers the events and states."""
+    served, caller = begun.served, begun.caller
+    entries = tuple(prepare(event, event_id=served.new_id(), salt=served.new_salt()) for event in write.events)
+    stale_after = served.settings.stale_after_days
+    submission = Submission(
+        entries=entries,
+        recorded_by=caller.owner,
+        render=lambda recorded: orjson.dumps(content_of(recorded, stale_after, many=write.many)),
+        retry=retry_of(request, caller, body),
+        revision=write.revision,
+        listed=write.many,
+    )
+    if begun.dry_run:
+        trial = await try_out(served.pool, submission)
+        content = {"dry_run": True, **tried(trial, stale_after, many=write.many)}
+        return Response(orjson.dumps(content), media_type=JSON, headers={"Cache-Control": "no-store"})
+    answer = await served.recorder.record(submission)
+    headers = {"Cache-Control": "no-store"}
+    if answer.replayed:
+        headers["Idempotency-Replayed"] = "true"
+    if not write.many:
+        event_id = orjson.loads(answer.content)["event"]["event_id"] if answer.replayed else entries[0].event_id
+        headers["Location"] = f"/v1/events/{event_id}"
+        headers["ETag"] = etag_of(event_id, answer.position)
+    return Response(answer.content, status_code=201, media_type=JSON, headers=headers)
+
+
+def retry_of(request: Request, caller: Caller, body: bytes) -> Retry | None:
+    """By what a retry of this request is recognised; None where the client sent no key."""
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        return None
+    bare = key.strip().strip('"')
+    if not 0 < len(bare) <= _LONGEST_KEY:
+        detail = f"Send an Idempotency-Key of 1 to {_LONGEST_KEY} characters."
+        raise Invalid(detail, Fault("/header/idempotency-key", "length", detail))
+    return Retry(f"token/{caller.owner}", bare, hashlib.sha256(request.url.path.encode() + b"\x00" + body).digest())
+
+
+def content_of(recorded: Recorded, stale_after_days: int, *, many: bool) -> Json:
+    """The events that a request recorded, and the states that they produced."""
+    moment = Moment(recorded.at, stale_after_days, recorded.in_force)
+    states = [
+        shape(row.key, row.state, row.references, row.rivals, moment)
+        for row in recorded.states
+        if row.state is not None
+    ]
+    events = [_event(one) for one in recorded.events]
+    return {"events": events, "states": states} if many else {"event": events[0], "states": states}
+
+
+def tried(trial: Trial, stale_after_days: int, *, many: bool) -> Json:
+    """What would be answered, without the names and numbers that only recording gives."""
+    content = content_of(trial.recorded, stale_after_days, many=many)
+    for event in content["events"] if many else [content["event"]]:
+        for given in ("event_id", "position", "recorded_at", "recorded_by"):
+            del event[given]
+    for state in content["states"]:
+        for reference in state["statements"]:
+            if reference["position"] > trial.size:
+                reference |= {"event_id": None, "position": None}
+    similar = [[_similar(one) for one in found] for found in trial.similar]
+    return {**content, "similar": similar if many else similar[0]}
+
+
+def _similar(one: Similar) -> Json:
+    return {
+        "event_id": one.event_id,
+        "position": one.position,
+        "similarity": round(one.alike, 2),
+        **{name: one.content[name] for name in ("subject", "occurred", "summary")},
+    }
+
+
+def _event(one: Appended) -> Json:
+    return {
+        "event_id": one.entry.event_id,
+        "position": one.position,
+        "recorded_at": render_instant(one.recorded_at),
+        "recorded_by": one.recorded_by,
+        "schema_version": one.entry.event.version,
+        **one.entry.content,
+    }
