@@ -15,14 +15,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.domain.answers import Moment, in_force, shape
 from service.domain.changes import Difference
 from service.domain.dates import parse_as_of, render_instant
 from service.domain.subject import SubjectKey
 from service.main import create_app
 from service.segments import rebuild
-from service.segments.query import Point
+from service.segments.query import MOST_REFERENCES, Point
 from service.segments.timeline import list_changes
 from tests.conftest import fresh_database
+from tests.folding import STALE_AFTER_DAYS
 from tests.judging import (
     Bench,
     Ledger,
@@ -379,13 +381,13 @@ def test_a_difference_agrees_with_the_states_at_its_corners_and_names_its_causes
 def _judge_changes(registry: Bench, ledger: Ledger, instants: Sequence[datetime], positions: Sequence[int]) -> None:
     (first, last), (early, late) = instants, positions
     rows = _changes(registry, ledger, Point(first, early), Point(last, late))
+    start, corner, end = (_shown(ledger, *point) for point in ((first, early), (first, late), (last, late)))
     expected: dict[tuple[SubjectKey, str], tuple[Json | None, Json | None]] = {}
-    for key in {*ledger.known[late], *ledger.known[early]}:
-        start, corner, end = (
-            ledger.answer(key, *point).state for point in ((first, early), (first, late), (last, late))
-        )
-        expected |= {(key, "learned"): (start, corner)} if start != corner else {}
-        expected |= {(key, "moved"): (corner, end)} if corner != end else {}
+    for key in {*start, *corner, *end}:
+        for because, before, after in (("learned", start, corner), ("moved", corner, end)):
+            pair = (before.get(key), after.get(key))
+            if _ageless(pair[0]) != _ageless(pair[1]):
+                expected[key, because] = pair
     assert {(row.key, row.because): (row.before, row.after) for row in rows} == expected
     for row in rows:
         causes = {cause["event_id"] for cause in row.causes}
@@ -394,16 +396,38 @@ def _judge_changes(registry: Bench, ledger: Ledger, instants: Sequence[datetime]
             assert causes, f"{row.key} was learned from nothing"
             assert causes <= between, f"{row.key} was learned from what is recorded at another time"
         else:
-            deeds = ledger.known[late].get(row.key, [])
-            happened = {d.item.event_id for d in deeds if d.item.counts and first < d.item.bounds.latest <= last}
-            assert causes == happened, f"{row.key} moved by what happened between, or by time alone"
+            happened = _happened(ledger, row.key, late, first, last)
+            assert happened <= causes, f"{row.key} moved by what happened between, or by time alone"
+            truces = [key for key in ledger.known[late] if key.family == "ceasefire"]
+            assert causes - happened <= {one for key in truces for one in _happened(ledger, key, late, first, last)}
     assert _changes(registry, ledger, Point(first, late), Point(first, late)) == []
+
+
+def _shown(ledger: Ledger, at: datetime, position: int) -> dict[SubjectKey, Json]:
+    """What an answer about the whole coalition says of each subject, by the oracle."""
+    found = {key: ledger.answer(key, at, position) for key in ledger.known[position]}
+    moment = Moment(at, STALE_AFTER_DAYS, in_force((key, one.state) for key, one in found.items()))
+    return {
+        key: shape(key, one.state, one.references[-MOST_REFERENCES:], one.rivals, moment)
+        for key, one in found.items()
+        if one.state is not None
+    }
+
+
+def _ageless(shown: Json | None) -> Json | None:
+    return shown and {name: value for name, value in shown.items() if name not in ("age_days", "stale")}
+
+
+def _happened(ledger: Ledger, key: SubjectKey, position: int, first: datetime, last: datetime) -> set[str]:
+    deeds = ledger.known[position].get(key, [])
+    return {d.item.event_id for d in deeds if d.item.counts and first < d.item.bounds.latest <= last}
 
 
 def _changes(registry: Bench, ledger: Ledger, start: Point, end: Point) -> list[Difference]:
     async def ask() -> list[Difference]:
         async with registry.pool.connection() as connection:
-            return (await list_changes(connection, ledger.coalition, start, end)).rows
+            stale = STALE_AFTER_DAYS
+            return (await list_changes(connection, ledger.coalition, start, end, stale_after_days=stale)).rows
 
     found: list[Difference] = registry.run(ask())
     return found

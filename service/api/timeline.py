@@ -9,16 +9,16 @@ from starlette.responses import Response
 
 from service.api.answering import AskedPage, Cursor, check_coalition, continued, known_kind
 from service.domain.actors import parse_actor
-from service.domain.answers import Json, shape
+from service.domain.answers import Json
 from service.domain.changes import Difference
 from service.domain.dates import parse_as_of, parse_edtf, parse_instant, render_instant
 from service.domain.errors import Fault, Invalid
 from service.domain.statement import check_printable
 from service.segments.query import Basis, Point, Scope, resolve_known_at, states_at
-from service.segments.timeline import Changes, Told, count_statements, list_changes, list_statements
+from service.segments.timeline import Told, count_statements, list_changes, list_statements
 from service.web.asking import LAST, basis_of, documented, find_point, moment_of, parse_parameter, read_query
 from service.web.sending import answer, is_table, next_page
-from service.web.serving import Door, Services, may_read, services
+from service.web.serving import Door, may_read, services
 
 router = APIRouter(tags=["timeline"], dependencies=[Depends(may_read)], route_class=Door)
 
@@ -147,12 +147,13 @@ async def get_changes(request: Request, coalition: str) -> Response:
             raise _turned_round("to_known_position")
         await check_coalition(connection, coalition, positions[1])
         start, end = Point(start_at, positions[0]), Point(end_at, positions[1])
-        found = await list_changes(connection, coalition, start, end)
+        stale = served.settings.stale_after_days
+        found = await list_changes(connection, coalition, start, end, stale_after_days=stale)
     address = _address(request, found.start, found.end)
     return answer(
         request,
         {
-            "items": [_difference(one, found, served) for one in found.rows],
+            "items": [_difference(one) for one in found.rows],
             "next": None,
             "from": basis_of(request, found.start, moment_of(served, start_at)) | {"url": address},
             "to": basis_of(request, found.end, moment_of(served, end_at)) | {"url": address},
@@ -171,18 +172,11 @@ def _address(request: Request, start: Basis, end: Basis) -> str:
     return f"{request.url.path}?{urlencode(pinned)}"
 
 
-def _difference(one: Difference, found: Changes, served: Services) -> Json:
-    at_start, at_corner, at_end = found.in_force
-    if one.because == "learned":
-        earlier = moment_of(served, found.start.as_of, at_start)
-        later = moment_of(served, found.start.as_of, at_corner)
-    else:
-        earlier = moment_of(served, found.start.as_of, at_corner)
-        later = moment_of(served, found.end.as_of, at_end)
+def _difference(one: Difference) -> Json:
     return {
         "subject": str(one.key),
         "because": one.because,
-        "before": one.before and shape(one.key, one.before, [], [], earlier),
-        "after": one.after and shape(one.key, one.after, [], [], later),
+        "before": one.before,
+        "after": one.after,
         "causes": one.causes,
     }

@@ -239,16 +239,24 @@ def beyond_head(parameter: str = "known_position") -> Invalid:
 
 
 async def resolve_known_at(connection: Connection, known_at: datetime) -> int:
-    """The last position recorded at or before an instant.
+    """The last position recorded at or before an instant; raises `Invalid` for one that has not come yet."""
+    position = await find_known_at(connection, known_at)
+    if position is None:
+        detail = "That instant has not come yet, so what will be known then cannot be told."
+        raise Invalid(detail, Fault("/query/known_at", "in_future", detail))
+    return position
+
+
+async def find_known_at(connection: Connection, known_at: datetime) -> int | None:
+    """The last position recorded at or before an instant; None where that has not come yet.
 
     An instant that is not older than the head is closed first: a transaction in flight could still record something
-    before it, so the gate is taken in shared mode. Raises `Invalid` for an instant that has not come yet.
+    before it, so the gate is taken in shared mode.
     """
     rows = await fetch(connection, _RESOLVE, {"at": known_at})
     position, closed, to_come = rows[0]
     if to_come:
-        detail = "That instant has not come yet, so what will be known then cannot be told."
-        raise Invalid(detail, Fault("/query/known_at", "in_future", detail))
+        return None
     if closed:
         return int(position)
     async with connection.transaction():

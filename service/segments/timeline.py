@@ -8,10 +8,9 @@ from typing import Any
 import orjson
 
 from service.database import Connection, fetch
-from service.domain.answers import in_force
-from service.domain.changes import Difference, differences
+from service.domain.changes import Difference, View, differences
 from service.domain.subject import SubjectKey
-from service.segments.query import Basis, Point, Scope, StateRow, states_at
+from service.segments.query import Basis, Point, References, Scope, StateRow, states_at
 
 Json = dict[str, Any]
 
@@ -71,11 +70,12 @@ def _told(row: Sequence[Any]) -> Told:
     return Told(position, str(event_id), recorded_at, latest, orjson.loads(content), orjson.loads(notes))
 
 
+# What was recorded of the very moment comes first; what only changed the statements before it counts where nothing did.
 _LEARNED = """
-SELECT s.coalition, s.family, s.slug, s.actor, e.event_id, e.position
+SELECT s.coalition, s.family, s.slug, s.actor, e.event_id, e.position, bool_or(g.valid_to > %(as_of)s)
 FROM subject s JOIN segment g ON g.subject_id = s.id
 JOIN event e ON e.position IN (g.known_from, g.known_to)
-WHERE s.coalition = %(coalition)s AND g.valid_from <= %(as_of)s AND g.valid_to > %(as_of)s
+WHERE s.coalition = %(coalition)s AND g.valid_from <= %(as_of)s
   AND e.position > %(from)s AND e.position <= %(to)s
 GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY e.position
 """
@@ -90,24 +90,28 @@ ORDER BY g.valid_from
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What differs between two points, and which coalitions had a ceasefire in force at the start, corner and end."""
+    """What differs between two points."""
 
     start: Basis
     end: Basis
     rows: list[Difference]
-    in_force: tuple[frozenset[str], frozenset[str], frozenset[str]]
 
 
-async def list_changes(connection: Connection, coalition: str, start: Point, end: Point) -> Changes:
+async def list_changes(
+    connection: Connection, coalition: str, start: Point, end: Point, *, stale_after_days: int
+) -> Changes:
     """What differs between two points, through the corner (start's valid time, end's position), with causes.
 
     First what was learned of the earlier moment between the two positions, then what moved between the two moments as
     known at the end.
     """
     values = {"coalition": coalition}
-    before, at_start = await states_at(connection, start, Scope.COALITION, values)
-    _, at_corner = await states_at(connection, Point(start.as_of, end.known_position), Scope.COALITION, values)
-    after, at_end = await states_at(connection, end, Scope.COALITION, values)
+    bases, views = [], []
+    for point in (start, Point(start.as_of, end.known_position), end):
+        basis, rows = await states_at(connection, point, Scope.COALITION, values, references=References.ALL)
+        bases.append(basis)
+        views.append(view_of(rows, as_of=point.as_of, stale_after_days=stale_after_days))
+    before, _, after = bases
     learned = await fetch(
         connection,
         _LEARNED,
@@ -116,22 +120,21 @@ async def list_changes(connection: Connection, coalition: str, start: Point, end
     moved = await fetch(
         connection, _MOVED, {**values, "known": after.known_position, "from": start.as_of, "to": end.as_of}
     )
-    found = differences(
-        _states(at_start), _states(at_corner), _states(at_end), learned=_learned_by(learned), moved=_moved_by(moved)
-    )
-    truces = (in_force((row.key, row.state) for row in rows) for rows in (at_start, at_corner, at_end))
-    return Changes(before, after, found, tuple(truces))  # type: ignore[arg-type]  # three of them
+    return Changes(before, after, differences(*views, learned=_learned_by(learned), moved=_moved_by(moved)))
 
 
-def _states(rows: Sequence[StateRow]) -> dict[SubjectKey, Json]:
-    return {row.key: row.state for row in rows if row.state is not None}
+def view_of(rows: Sequence[StateRow], *, as_of: datetime, stale_after_days: int) -> View:
+    """What an answer about a whole coalition says of each of its subjects."""
+    told = [(row.key, row.state, row.references, row.rivals) for row in rows if row.state is not None]
+    return View(told, as_of=as_of, stale_after_days=stale_after_days)
 
 
 def _learned_by(rows: Sequence[Any]) -> dict[SubjectKey, list[Json]]:
-    causes: dict[SubjectKey, list[Json]] = {}
-    for row in rows:
-        causes.setdefault(SubjectKey(*row[:4]), []).append({"event_id": str(row[4]), "position": row[5]})
-    return causes
+    causes: dict[SubjectKey, dict[bool, list[Json]]] = {}
+    for *key, event_id, position, at_that_moment in rows:
+        told = {"event_id": str(event_id), "position": position}
+        causes.setdefault(SubjectKey(*key), {}).setdefault(at_that_moment, []).append(told)
+    return {key: found.get(True) or found[False] for key, found in causes.items()}
 
 
 def _moved_by(rows: Sequence[Any]) -> dict[SubjectKey, list[Json]]:
