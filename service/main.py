@@ -5,8 +5,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 
-from fastapi import FastAPI
-
 from service import memory
 from service.access import Access
 from service.api import actors, coalitions, commitments, events, statements, subjects, timeline
@@ -16,7 +14,8 @@ from service.ids import new_event_id
 from service.log.codec import SALT_BYTES
 from service.record import Recorder
 from service.settings import Settings
-from service.web import kinds_of_problem, operations
+from service.web import docs, kinds_of_problem, operations
+from service.web.document import Application
 from service.web.formats import Suffixes
 from service.web.metrics import Measured, Metrics
 from service.web.pinned import PinnedAnswers
@@ -30,12 +29,12 @@ def create_app(
     clock: Callable[[], datetime] = utc_now,
     new_id: Callable[[], str] = new_event_id,
     new_salt: Callable[[], bytes] = lambda: secrets.token_bytes(SALT_BYTES),
-) -> FastAPI:
+) -> Application:
     """The application over a migrated database; the clock, ids and salts are arguments."""
     metrics = Metrics()
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: Application) -> AsyncIterator[None]:
         async with (
             open_pool(settings.database_url, size=settings.pool_size) as pool,
             Feed(pool) as feed,
@@ -47,17 +46,18 @@ def create_app(
             )
             yield
 
-    app = FastAPI(
+    app = Application(
         title="Pledge registry",
         version=operations.VERSION,
         lifespan=lifespan,
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
     )
     handle_errors(app)
     busiest_first = (statements, commitments, coalitions, subjects, timeline, events, actors)
-    for room in (*busiest_first, kinds_of_problem, operations):
+    for room in (*busiest_first, docs, kinds_of_problem, operations):
         app.router.routes.extend(room.router.routes)
 
     app.add_middleware(Suffixes)

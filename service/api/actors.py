@@ -4,8 +4,10 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from service.api.answered import ActorPage
 from service.domain.actors import find_actors
-from service.web.asking import documented, read_query
+from service.web.asking import read_query
+from service.web.describing import documented, view
 from service.web.sending import send
 from service.web.serving import Door, may_read
 
@@ -21,7 +23,11 @@ class AskedActors(BaseModel):
     limit: int = Field(50, ge=1, le=500)
 
 
-@router.get("/v1/actors", operation_id="findActors", openapi_extra=documented(AskedActors))
+@router.get(
+    "/v1/actors",
+    operation_id="findActors",
+    openapi_extra=documented(AskedActors, answers=view(ActorPage, "Actors that fit, best first.", tables=False)),
+)
 async def list_actors(request: Request) -> Response:
     """Actors whose code, name or alias fits, best first."""
     asked = read_query(request, AskedActors)

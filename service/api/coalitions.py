@@ -3,20 +3,34 @@
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
+from service.api.answered import CoalitionAnswer, CoalitionPage, Status
 from service.api.answering import AskedPage, Found, continued, find_states, page
 from service.domain.answers import Json
 from service.domain.dates import render_instant
 from service.domain.errors import Unknown
 from service.domain.status import status
 from service.segments.query import References, Scope, Span, spans_at
-from service.web.asking import Asked, basis_of, documented, read_query
+from service.web.asking import Asked, basis_of, read_query
+from service.web.describing import documented, view
 from service.web.sending import answer
 from service.web.serving import Door, Services, may_read, services
 
 router = APIRouter(tags=["coalitions"], dependencies=[Depends(may_read)], route_class=Door)
 
 
-@router.get("/v1/coalitions", operation_id="listCoalitions", openapi_extra=documented(AskedPage))
+@router.get(
+    "/v1/coalitions",
+    operation_id="listCoalitions",
+    openapi_extra=documented(
+        AskedPage,
+        answers=view(
+            CoalitionPage,
+            "Coalitions, by slug.",
+            paged=True,
+            links={"getCoalitionStatus": {"coalition": "$response.body#/items/0/slug"}},
+        ),
+    ),
+)
 async def list_coalitions(request: Request) -> Response:
     """The coalitions, with their aliases, their forces, and their first and last statement."""
     asked = read_query(request, AskedPage)
@@ -26,7 +40,17 @@ async def list_coalitions(request: Request) -> Response:
     return page(request, found, asked, await _with_spans(served, found, None), key="slug")
 
 
-@router.get("/v1/coalitions/{coalition}", operation_id="getCoalition", openapi_extra=documented(Asked))
+@router.get(
+    "/v1/coalitions/{coalition}",
+    operation_id="getCoalition",
+    openapi_extra=documented(
+        Asked,
+        answers=view(
+            CoalitionAnswer, "The coalition.", links={"listCommitments": {"coalition": "$response.body#/slug"}}
+        ),
+        refuses=[404],
+    ),
+)
 async def get_coalition(request: Request, coalition: str) -> Response:
     """One coalition, with its aliases, its force, and its first and last statement."""
     asked = read_query(request, Asked)
@@ -58,7 +82,19 @@ def _coalition(slug: str, state: Json, span: Span | None) -> Json:
     }
 
 
-@router.get("/v1/coalitions/{coalition}/status", operation_id="getCoalitionStatus", openapi_extra=documented(Asked))
+@router.get(
+    "/v1/coalitions/{coalition}/status",
+    operation_id="getCoalitionStatus",
+    openapi_extra=documented(
+        Asked,
+        answers=view(
+            Status,
+            "Where the coalition stands.",
+            links={"getCountryCommitments": {"code": "$response.body#/leads/0"}},
+        ),
+        refuses=[404],
+    ),
+)
 async def get_status(request: Request, coalition: str) -> Response:
     """Where the coalition stands: phase, members, stances, commitments, ceasefires, meetings, warnings."""
     asked = read_query(request, Asked)

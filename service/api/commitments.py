@@ -4,6 +4,7 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import Field
 from starlette.responses import RedirectResponse, Response
 
+from service.api.answered import CommitmentPage, CountryAnswer
 from service.api.answering import AskedPage, continued, find_states, page
 from service.domain.actors import is_country, name_of, parse_actor
 from service.domain.answers import Json
@@ -11,7 +12,8 @@ from service.domain.errors import Fault, Invalid, Unknown
 from service.domain.pledge import LADDER, Category, CommitmentStatus, Firmness
 from service.domain.statement import Slug
 from service.segments.query import Scope
-from service.web.asking import Asked, basis_of, documented, read_query
+from service.web.asking import Asked, basis_of, read_query
+from service.web.describing import Answer, documented, view
 from service.web.sending import answer
 from service.web.serving import Door, may_read, services
 
@@ -36,7 +38,16 @@ class AskedCommitments(AskedPage):
 
 
 @router.get(
-    "/v1/countries/{code}/commitments", operation_id="getCountryCommitments", openapi_extra=documented(AskedCountry)
+    "/v1/countries/{code}/commitments",
+    operation_id="getCountryCommitments",
+    openapi_extra=documented(
+        AskedCountry,
+        answers={
+            **view(CountryAnswer, "The country's roles, stances and commitments."),
+            308: Answer("The country goes by a code; the answer is under it.", headers=["Location"]),
+        },
+        refuses=[404],
+    ),
 )
 async def get_country_commitments(request: Request, code: str) -> Response:
     """One country's commitments in every coalition, with its role and its stances."""
@@ -81,7 +92,24 @@ def _country(code: str) -> str:
 
 
 @router.get(
-    "/v1/coalitions/{coalition}/commitments", operation_id="listCommitments", openapi_extra=documented(AskedCommitments)
+    "/v1/coalitions/{coalition}/commitments",
+    operation_id="listCommitments",
+    openapi_extra=documented(
+        AskedCommitments,
+        answers=view(
+            CommitmentPage,
+            "Commitments, by id.",
+            paged=True,
+            links={
+                "getSubject": {
+                    "coalition": "$response.body#/items/0/coalition",
+                    "slug": "$response.body#/items/0/subject",
+                },
+                "getEvent": {"event_id": "$response.body#/items/0/statements/0/event_id"},
+            },
+        ),
+        refuses=[404],
+    ),
 )
 async def list_commitments(request: Request, coalition: str) -> Response:
     """All commitments within a coalition, filtered."""

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response, StreamingResponse
 
+from service.api.answered import CloudEvent, EventAnswer, EventPage, SentEvent
 from service.api.answering import known_kind
 from service.database import snapshot
 from service.domain.actors import parse_actor
@@ -20,7 +21,8 @@ from service.log.read import cloud_event, event_json, find_event, list_events_ab
 from service.segments.effective import find_effective, find_event_ids
 from service.segments.heard import Heard
 from service.segments.query import beyond_head
-from service.web.asking import documented, parse_parameter, read_query
+from service.web.asking import parse_parameter, read_query
+from service.web.describing import CACHED, EVENT_STREAM, KNOWN, Answer, Items, documented, log
 from service.web.formats import CLOUDEVENTS, CLOUDEVENTS_BATCH, FORMATS, wanted_format
 from service.web.sending import JSON, REVALIDATE, answer, etag_of, is_known, is_table, next_page, send
 from service.web.serving import Door, Services, may_read, services, takes_no_parameters
@@ -38,7 +40,19 @@ class AskedEvents(BaseModel):
     count: bool = Field(default=False, description="whether to say in `total` how long the log is")
 
 
-@router.get("/v1/events", operation_id="listEvents", openapi_extra=documented(AskedEvents))
+@router.get(
+    "/v1/events",
+    operation_id="listEvents",
+    openapi_extra=documented(
+        AskedEvents,
+        answers=log(
+            EventPage,
+            CloudEvent,
+            "A page of the log.",
+            links={"getEvent": {"event_id": "$response.body#/items/0/id"}},
+        ),
+    ),
+)
 async def list_events(request: Request) -> Response:
     """The log in order, as CloudEvents; `next` is the position to go on from. JSON Lines are all, unless limited."""
     asked = read_query(request, AskedEvents)
@@ -95,7 +109,15 @@ class AskedStream(BaseModel):
     country: str | None = Field(None, max_length=100, description="code or name of an actor whom it concerns")
 
 
-@router.get("/v1/events/stream", operation_id="streamEvents", openapi_extra=documented(AskedStream))
+@router.get(
+    "/v1/events/stream",
+    operation_id="streamEvents",
+    openapi_extra=documented(
+        AskedStream,
+        answers={200: Answer("Events, as they are recorded.", {EVENT_STREAM: Items(SentEvent)}, ["Cache-Control"])},
+        headers=["Last-Event-ID"],
+    ),
+)
 async def stream_events(request: Request) -> Response:
     """The log, live, as server-sent events: `id` is the position, `data` a CloudEvent.
 
@@ -122,7 +144,7 @@ async def stream_events(request: Request) -> Response:
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     lines = _lines(served.feed, after, wanted)
     first = await anext(lines)  # a refusal is still answered as one
-    return StreamingResponse(_from(first, lines), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(_from(first, lines), media_type=EVENT_STREAM, headers=headers)
 
 
 async def _from(first: bytes, rest: AsyncGenerator[bytes]) -> AsyncIterator[bytes]:
@@ -163,7 +185,24 @@ async def _lines(feed: Feed, after: int | None, wanted: Callable[[Heard], bool])
             begun = True
 
 
-@router.get("/v1/events/{event_id}", operation_id="getEvent", dependencies=[Depends(takes_no_parameters)])
+_NOTES_ON_IT = {
+    f"record{name.capitalize()}": {"event_id": "$request.path.event_id", "If-Match": "$response.header.ETag"}
+    for name in ("corrections", "retraction", "reinstatement", "disputes", "duplicates", "sources")
+}
+
+
+@router.get(
+    "/v1/events/{event_id}",
+    operation_id="getEvent",
+    dependencies=[Depends(takes_no_parameters)],
+    openapi_extra=documented(
+        answers={
+            200: Answer("The event, and what the record says of it.", {JSON: EventAnswer}, CACHED, _NOTES_ON_IT),
+            304: KNOWN,
+        },
+        refuses=[404],
+    ),
+)
 async def get_event(request: Request, event_id: str) -> Response:
     """One event as recorded, and what the record says of it since."""
     served = services(request)

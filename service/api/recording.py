@@ -1,7 +1,7 @@
 """How a write goes through: what is submitted of a request, and what it is answered."""
 
 import hashlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 from fastapi import Request
@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from service.access import Caller, Role
+from service.api.answered import Recorded as RecordedAnswer
+from service.api.answered import RecordedBatch, Tried, TriedBatch
 from service.api.writing import Write
 from service.domain.answers import Json, Moment, shape
 from service.domain.dates import render_instant
@@ -18,7 +20,8 @@ from service.log.codec import prepare
 from service.segments.similar import Similar
 from service.submission import Recorded, Retry, Submission
 from service.trial import Trial, try_out
-from service.web.asking import documented, read_query
+from service.web.asking import read_query
+from service.web.describing import Answer, documented
 from service.web.sending import JSON, etag_of
 from service.web.serving import Services, authorise, services
 
@@ -33,7 +36,23 @@ class AskedWrite(BaseModel):
     dry_run: bool = Field(default=False, description="only say what would be recorded, and record nothing")
 
 
-WRITE = documented(AskedWrite)
+def written(body: Any, *, note: bool = False, many: bool = False) -> Json:  # noqa: ANN401 - a type
+    """What every write says of itself, for the document: ``body`` is what it takes."""
+    unkept = ("Cache-Control",)
+    recorded = (*unkept, "Idempotency-Replayed", *(() if many else ("Location", "ETag")))
+    links = {} if many else {"getEvent": {"event_id": "$response.body#/event/event_id"}}
+    answered = {JSON: RecordedBatch if many else RecordedAnswer}
+    return documented(
+        AskedWrite,
+        body={JSON: body},
+        answers={
+            200: Answer("A dry run: what it would come to.", {JSON: TriedBatch if many else Tried}, unkept),
+            201: Answer("Recorded, or recorded before and answered again.", answered, recorded, links),
+        },
+        headers=["Idempotency-Key", *(["If-Match"] if note else [])],
+        refuses=[404, 409, 412, 428] if note else [409],
+        role=Role.EDITOR,
+    )
 
 
 class Begun(NamedTuple):

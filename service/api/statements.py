@@ -5,15 +5,16 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from service.api.recording import WRITE, begin, record
-from service.api.writing import NOTES, parse_batch, parse_coalition, parse_statement, read_note
+from service.api.recording import begin, record, written
+from service.api.writing import NOTES, Registration, parse_batch, parse_coalition, parse_statement, read_note
+from service.domain.kinds import AnyStatement, Statements
 from service.web.bodies import read_body
 from service.web.serving import Door
 
 router = APIRouter(tags=["recording"], route_class=Door)
 
 
-@router.post("/v1/statements", status_code=201, operation_id="recordStatement", openapi_extra=WRITE)
+@router.post("/v1/statements", operation_id="recordStatement", openapi_extra=written(AnyStatement))
 async def record_statement(request: Request) -> Response:
     """Records one statement; answers the event and the states that it produced."""
     begun = await begin(request)
@@ -21,7 +22,7 @@ async def record_statement(request: Request) -> Response:
     return await record(request, begun, parse_statement(body), body)
 
 
-@router.post("/v1/statements/batch", status_code=201, operation_id="recordBatch", openapi_extra=WRITE)
+@router.post("/v1/statements/batch", operation_id="recordBatch", openapi_extra=written(Statements, many=True))
 async def record_batch(request: Request) -> Response:
     """Records a list of statements, all or none."""
     begun = await begin(request)
@@ -29,7 +30,7 @@ async def record_batch(request: Request) -> Response:
     return await record(request, begun, parse_batch(body), body)
 
 
-@router.post("/v1/coalitions", status_code=201, operation_id="registerCoalition", openapi_extra=WRITE)
+@router.post("/v1/coalitions", operation_id="registerCoalition", openapi_extra=written(Registration))
 async def register_coalition(request: Request) -> Response:
     """Registers a coalition under a slug."""
     begun = await begin(request)
@@ -52,8 +53,7 @@ for _name in NOTES:
         f"/v1/events/{{event_id}}/{_name}",
         _note_on(_name),
         methods=["POST"],
-        status_code=201,
         operation_id=f"record{_name.capitalize()}",
-        openapi_extra=WRITE,
+        openapi_extra=written(NOTES[_name][0], note=True),
         summary=(NOTES[_name][1].__doc__ or "").split("\n")[0],
     )

@@ -6,6 +6,16 @@ import orjson
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
+from service.api.answered import (
+    CeasefirePage,
+    CommitmentPage,
+    History,
+    MeetingPage,
+    Page,
+    PositionPage,
+    SubjectAnswer,
+    WarningPage,
+)
 from service.api.answering import AskedPage, continued, find_states, page
 from service.domain.answers import Json, shape
 from service.domain.dates import render_instant
@@ -15,19 +25,21 @@ from service.domain.subject import SubjectKey
 from service.log.read import event_json
 from service.segments.history import Rectangle, history_of
 from service.segments.query import Point, Scope
-from service.web.asking import Asked, basis_of, documented, find_point, moment_of, read_query
+from service.web.asking import Asked, basis_of, find_point, moment_of, read_query
+from service.web.describing import documented, view
 from service.web.sending import answer
 from service.web.serving import Door, Services, may_read, services
 
 router = APIRouter(tags=["subjects"], dependencies=[Depends(may_read)], route_class=Door)
 
-LISTED = {
-    "pledges": "pledge",
-    "positions": "position",
-    "warnings": "warning",
-    "meetings": "meeting",
-    "ceasefires": "ceasefire",
+LISTED: dict[str, tuple[str, type[Page]]] = {
+    "pledges": ("pledge", CommitmentPage),
+    "positions": ("position", PositionPage),
+    "warnings": ("warning", WarningPage),
+    "meetings": ("meeting", MeetingPage),
+    "ceasefires": ("ceasefire", CeasefirePage),
 }
+"""The lists of a coalition's subjects: of which family, and what a page of them is."""
 
 
 def _list_family(family: str) -> Callable[..., Awaitable[Response]]:
@@ -43,13 +55,15 @@ def _list_family(family: str) -> Callable[..., Awaitable[Response]]:
     return list_subjects
 
 
-for plural, singular in LISTED.items():
+for plural, (singular, answered) in LISTED.items():
     router.add_api_route(
         f"/v1/coalitions/{{coalition}}/{plural}",
         _list_family(singular),
         methods=["GET"],
         operation_id=f"list{plural.capitalize()}",
-        openapi_extra=documented(AskedPage),
+        openapi_extra=documented(
+            AskedPage, answers=view(answered, f"The {plural} of a coalition, by id.", paged=True), refuses=[404]
+        ),
         summary=f"The {plural} of a coalition",
     )
 
@@ -60,7 +74,13 @@ def _known_family(family: str) -> str:
     return family
 
 
-@router.get("/v1/subjects/{coalition}/{family}/{slug}", operation_id="getSubject", openapi_extra=documented(Asked))
+@router.get(
+    "/v1/subjects/{coalition}/{family}/{slug}",
+    operation_id="getSubject",
+    openapi_extra=documented(
+        Asked, answers=view(SubjectAnswer, "The subject, with the state of each of its actors."), refuses=[404]
+    ),
+)
 async def get_subject(request: Request, coalition: str, family: str, slug: str) -> Response:
     """One subject with all its actors."""
     asked = read_query(request, Asked)
@@ -80,7 +100,9 @@ async def get_subject(request: Request, coalition: str, family: str, slug: str) 
 @router.get(
     "/v1/subjects/{coalition}/{family}/{slug}/history",
     operation_id="getSubjectHistory",
-    openapi_extra=documented(Asked),
+    openapi_extra=documented(
+        Asked, answers=view(History, "Its events, and its states with all four bounds."), refuses=[404]
+    ),
 )
 async def get_history(request: Request, coalition: str, family: str, slug: str) -> Response:
     """Every statement, correction and state of a subject, on both axes, as far as known at the position asked about."""

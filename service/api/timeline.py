@@ -7,6 +7,8 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from service.api.answered import Changes as ChangesAnswer
+from service.api.answered import TimelinePage
 from service.api.answering import AskedPage, Cursor, check_coalition, continued, known_kind
 from service.domain.actors import parse_actor
 from service.domain.answers import Json
@@ -16,7 +18,8 @@ from service.domain.errors import Fault, Invalid
 from service.domain.statement import check_printable
 from service.segments.query import Basis, Point, Scope, resolve_known_at, states_at
 from service.segments.timeline import Told, count_statements, list_changes, list_statements
-from service.web.asking import LAST, basis_of, documented, find_point, moment_of, parse_parameter, read_query
+from service.web.asking import LAST, basis_of, find_point, moment_of, parse_parameter, read_query
+from service.web.describing import documented, view
 from service.web.sending import answer, is_table, next_page
 from service.web.serving import Door, may_read, services
 
@@ -35,7 +38,20 @@ class AskedTimeline(AskedPage):
     )
 
 
-@router.get("/v1/coalitions/{coalition}/timeline", operation_id="getTimeline", openapi_extra=documented(AskedTimeline))
+@router.get(
+    "/v1/coalitions/{coalition}/timeline",
+    operation_id="getTimeline",
+    openapi_extra=documented(
+        AskedTimeline,
+        answers=view(
+            TimelinePage,
+            "Statements, in the order in which they occurred.",
+            paged=True,
+            links={"getEvent": {"event_id": "$response.body#/items/0/event_id"}},
+        ),
+        refuses=[404],
+    ),
+)
 async def get_timeline(request: Request, coalition: str) -> Response:
     """Statements in the order in which they occurred; those that may have occurred by then stand apart."""
     asked = read_query(request, AskedTimeline)
@@ -115,7 +131,15 @@ class AskedChanges(BaseModel):
     to_position: int | None = Field(None, ge=0, le=2**62, description="short for to_known_position")
 
 
-@router.get("/v1/coalitions/{coalition}/changes", operation_id="getChanges", openapi_extra=documented(AskedChanges))
+@router.get(
+    "/v1/coalitions/{coalition}/changes",
+    operation_id="getChanges",
+    openapi_extra=documented(
+        AskedChanges,
+        answers=view(ChangesAnswer, "One row for each subject that differs, and for each reason."),
+        refuses=[404],
+    ),
+)
 async def get_changes(request: Request, coalition: str) -> Response:
     """What differs between two points: what moved, and what we learned, each with the events that caused it.
 

@@ -2,21 +2,21 @@
 
 import re
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from service.domain import record
-from service.domain.answers import Json
-from service.domain.coalition import CoalitionRegistered
+from service.domain.coalition import CoalitionRegistered, Force
 from service.domain.errors import Fault, Invalid, Unknown
 from service.domain.kinds import ANY_STATEMENT, STATEMENT_LIST, invalid
 from service.domain.record import Ranked, Reason
-from service.domain.statement import Event, Source, Text
+from service.domain.statement import Event, Line, Slug, Source, Text, Value
 from service.log.read import find_event
 from service.web.bodies import PreconditionRequired
 from service.web.serving import Services
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class Write(NamedTuple):
@@ -37,23 +37,19 @@ def parse_batch(body: bytes) -> Write:
     return Write(tuple(_parse(STATEMENT_LIST, body)), many=True)
 
 
+class Registration(Value):
+    """A coalition, and the names that it and its force go by."""
+
+    slug: Slug
+    name: Line
+    aliases: tuple[Line, ...] = Field((), max_length=50)
+    force: Force | None = None
+
+
 def parse_coalition(body: bytes) -> Write:
     """A coalition under a slug."""
-    given = _object(body)
-    if "slug" in given:
-        given["coalition"] = given.pop("slug")
-    if "kind" in given:
-        raise Invalid("The request is not valid.", Fault("/kind", "extra_forbidden", "This field is unknown."))
-    try:
-        event = CoalitionRegistered.model_validate({**given, "kind": "coalition.registered"})
-    except ValidationError as error:
-        raise _renamed(invalid(error)) from None
-    return Write((event,))
-
-
-def _renamed(error: Invalid) -> Invalid:
-    faults = (Fault(one.pointer.replace("/coalition", "/slug"), one.code, one.detail) for one in error.faults)
-    return Invalid(error.detail, *faults)
+    given = _parse_model(Registration, body).model_dump(mode="json", exclude_unset=True, exclude_none=True)
+    return Write((CoalitionRegistered(kind="coalition.registered", coalition=given.pop("slug"), **given),))
 
 
 # --- notes on the record ----------------------------------------------------------------------------------------------
@@ -176,16 +172,6 @@ async def read_write(served: Services, path: str, body: bytes, if_match: str | N
     return await read_note(served, note[2], note[1], body, if_match)
 
 
-def _object(body: bytes) -> Json:
-    try:
-        given = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise Invalid("The body is not valid JSON.", Fault("", "json_invalid", "This is not valid JSON.")) from None
-    if not isinstance(given, dict):
-        raise Invalid("The body is not an object.", Fault("", "object_type", "Send a JSON object."))
-    return given
-
-
 def _parse(adapter: Any, body: bytes) -> Any:  # noqa: ANN401 - a pydantic adapter
     try:
         return adapter.validate_json(body)
@@ -193,7 +179,7 @@ def _parse(adapter: Any, body: bytes) -> Any:  # noqa: ANN401 - a pydantic adapt
         raise invalid(error) from None
 
 
-def _parse_model(model: type[_Note], body: bytes) -> _Note:
+def _parse_model(model: type[Model], body: bytes) -> Model:
     try:
         return model.model_validate_json(body)
     except ValidationError as error:

@@ -39,11 +39,13 @@ FAMILIES: dict[str, Family[Any]] = {
 # The union follows from the classes, so its members are known only when this module runs, not to a type checker.
 if TYPE_CHECKING:
     AnyStatement = Statement
+    Statements = list[Statement]
 else:
     AnyStatement = Annotated[reduce(or_, STATEMENTS), Field(discriminator="kind")]
+    Statements = Annotated[list[AnyStatement], Field(min_length=1, max_length=1000)]
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {name: TypeAdapter(kind) for name, kind in KINDS.items()}
 ANY_STATEMENT: TypeAdapter[Any] = TypeAdapter(AnyStatement)
-STATEMENT_LIST: TypeAdapter[Any] = TypeAdapter(Annotated[list[AnyStatement], Field(min_length=1, max_length=1000)])
+STATEMENT_LIST: TypeAdapter[Any] = TypeAdapter(Statements)
 
 
 def parse_statement(content: Any) -> Statement:  # noqa: ANN401 - any JSON

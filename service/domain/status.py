@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from service.domain.actors import is_country, is_group, is_person
-from service.domain.answers import Json, Moment, actor, commitment, commitment_status, conditions_at, meeting, shape
+from service.domain.answers import Json, Moment, actor, commitment_status, conditions_at, shape
 from service.domain.pledge import LADDER, NOT_COUNTED, Firmness
 from service.domain.quantities import render_number
 from service.domain.subject import SubjectKey
@@ -117,7 +117,7 @@ def _commitments(subjects: Sequence[Subject], moment: Moment) -> Json:
             one = _Standing(key.actor, state, commitment_status(key, state, moment))
             categories[state["category"]].append(one)
         else:
-            view = commitment(key, state, references, rivals, moment)
+            view = shape(key, state, references, rivals, moment)
             (people if is_person(key.actor) else anonymous).append(view)
     return {
         "by_category": [_category(name, categories[name]) for name in sorted(categories)],
@@ -212,7 +212,7 @@ def _ceasefire(subjects: Sequence[Subject], moment: Moment, coalition: str) -> J
 
 
 def _meetings(subjects: Sequence[Subject], moment: Moment) -> Json:
-    views = [meeting(*subject, moment) for subject in subjects]
+    views = [shape(*subject, moment) for subject in subjects]
     dated = sorted((view for view in views if view["date"]), key=lambda view: (view["date"]["latest"], view["id"]))
     held = [view for view in dated if view["status"] == "held"]
     return {

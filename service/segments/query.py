@@ -101,7 +101,7 @@ class References(StrEnum):
 
     NONE = "false"
     ALL = "true"
-    LISTED_WHOLE = "s.family IN ('meeting', 'warning') OR starts_with(s.actor, 'group:')"
+    LISTED_WHOLE = "s.family IN ('meeting', 'warning') OR s.actor LIKE 'group:%%' OR s.actor LIKE 'person:%%'"
 
 
 def _sql(scope: Scope, *, now: bool, references: References) -> str:

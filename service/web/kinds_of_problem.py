@@ -3,11 +3,13 @@
 from html import escape
 from typing import NamedTuple
 
-from fastapi import APIRouter, Request
-from starlette.responses import HTMLResponse, Response
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import Response
 
 from service.domain.errors import Unknown
-from service.web.serving import Door
+from service.web.describing import TEXT, documented, sent
+from service.web.sending import send_bytes
+from service.web.serving import Door, takes_no_parameters
 
 
 class Kind(NamedTuple):
@@ -122,7 +124,7 @@ KINDS: dict[int, Kind] = {
 }
 """By status: what a client can act on is the status, the pointer and the sentence."""
 
-router = APIRouter(include_in_schema=False, route_class=Door)
+router = APIRouter(tags=["documents"], dependencies=[Depends(takes_no_parameters)], route_class=Door)
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -136,17 +138,29 @@ _PAGE = """<!doctype html>
 """
 
 
-@router.get("/problems")
-async def list_problems(_: Request) -> Response:
+_HTML = sent("A page.", {"text/html": TEXT})
+_STYLED = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"}
+
+
+@router.get(
+    "/problems",
+    operation_id="listProblems",
+    openapi_extra=documented(answers=_HTML, refuses=[400], open_to_all=True),
+)
+async def list_problems(request: Request) -> Response:
     """Every kind of problem."""
     rows = "\n".join(
         f'<li>{status} <a href="{kind.type}">{escape(kind.title)}</a></li>' for status, kind in sorted(KINDS.items())
     )
-    return HTMLResponse(_PAGE.format(title="Problems", body=f"<ul>\n{rows}\n</ul>"))
+    return _page(request, "Problems", f"<ul>\n{rows}\n</ul>")
 
 
-@router.get("/problems/{name}")
-async def explain_problem(_: Request, name: str) -> Response:
+@router.get(
+    "/problems/{name}",
+    operation_id="explainProblem",
+    openapi_extra=documented(answers=_HTML, refuses=[400, 404], open_to_all=True),
+)
+async def explain_problem(request: Request, name: str) -> Response:
     """What a kind of problem means, and what helps."""
     for status, kind in KINDS.items():
         if kind.name == name:
@@ -154,5 +168,9 @@ async def explain_problem(_: Request, name: str) -> Response:
                 f"<p>Status {status}</p>\n<h2>What has happened</h2>\n<p>{escape(kind.what)}</p>\n"
                 f'<h2>What helps</h2>\n<p>{escape(kind.remedy)}</p>\n<p><a href="/problems">All problems</a></p>'
             )
-            return HTMLResponse(_PAGE.format(title=escape(kind.title), body=body))
+            return _page(request, escape(kind.title), body)
     raise Unknown("There is no such kind of problem; GET /problems lists them.")
+
+
+def _page(request: Request, title: str, body: str) -> Response:
+    return send_bytes(request, _PAGE.format(title=title, body=body).encode(), "text/html", headers=_STYLED)

@@ -1,26 +1,33 @@
 """What whoever runs the service asks of it: is it alive, can it work, which version is it, how much has it done."""
 
 from fastapi import APIRouter, Request
+from pydantic import BaseModel, Field
 from starlette.responses import PlainTextResponse, Response
 
 from service.domain.errors import Unavailable
 from service.domain.timeline import RULES_VERSION
 from service.log.read import read_size
 from service.migrate import present_revision, read_revision
+from service.web.describing import TEXT, Answer, documented, view
 from service.web.sending import send
 from service.web.serving import Door, services, takes_no_parameters
 
-router = APIRouter(include_in_schema=False, route_class=Door)
+router = APIRouter(tags=["operations"], route_class=Door)
+_PLAIN = {200: Answer("It does.", {"text/plain": TEXT})}
 VERSION = "0.1.0"
 
 
-@router.get("/healthz")
+@router.get("/healthz", operation_id="getHealth", openapi_extra=documented(answers=_PLAIN, open_to_all=True))
 async def get_health(_: Request) -> Response:
     """Answers as long as the process does."""
     return PlainTextResponse("ok\n")
 
 
-@router.get("/readyz")
+@router.get(
+    "/readyz",
+    operation_id="getReadiness",
+    openapi_extra=documented(answers=_PLAIN, refuses=[503], open_to_all=True),
+)
 async def get_readiness(request: Request) -> Response:
     """Answers as long as the database does, and has the tables that this version needs."""
     async with services(request).pool.connection() as connection:
@@ -31,14 +38,34 @@ async def get_readiness(request: Request) -> Response:
     return PlainTextResponse("ok\n")
 
 
-@router.get("/version")
+class Version(BaseModel):
+    """Which version this is."""
+
+    version: str = Field(description="of the code")
+    schema_: str = Field(alias="schema", description="of the tables: the last migration")
+    rules_version: str = Field(description="of the rules that make its answers")
+
+
+@router.get(
+    "/version",
+    operation_id="getVersion",
+    openapi_extra=documented(answers=view(Version, "The versions.", tables=False), refuses=[400], open_to_all=True),
+)
 async def get_version(request: Request) -> Response:
     """Which version this is, of the code, the schema and the rules that make its answers."""
     await takes_no_parameters(request)
     return send(request, {"version": VERSION, "schema": present_revision(), "rules_version": RULES_VERSION})
 
 
-@router.get("/metrics")
+@router.get(
+    "/metrics",
+    operation_id="getMetrics",
+    openapi_extra=documented(
+        answers={200: Answer("Figures, as Prometheus reads them.", {"text/plain": TEXT})},
+        refuses=[503],
+        open_to_all=True,
+    ),
+)
 async def get_metrics(request: Request) -> Response:
     """How much has been done, for Prometheus."""
     served = services(request)

@@ -45,6 +45,13 @@ def send(
     return _send(request, body, etag or f'"{_digest(body)}"', sent, media_type)
 
 
+def send_bytes(
+    request: Request, body: bytes, media_type: str, *, headers: Mapping[str, str] | None = None
+) -> Response:  # fmt: skip
+    """Bytes of any type, with an ETag of theirs; 304 where the client has them already."""
+    return _send(request, body, f'"{_digest(body)}"', {"Cache-Control": REVALIDATE, **(headers or {})}, media_type)
+
+
 def answer(
     request: Request, content: Json, tables: Tables | None = None, *, headers: Mapping[str, str] | None = None
 ) -> Response:

@@ -1,0 +1,110 @@
+"""What a route says of itself, for the OpenAPI document: what it takes, every way in which it answers, what it refuses.
+
+A route says it where it is declared, in one call of `documented`; `document` makes the whole document of all of them.
+Models are named, not schemas: the document has each once. Nothing here is looked at while a request is answered.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel
+
+from service.access import Role
+from service.web.formats import CLOUDEVENTS_BATCH, FORMATS
+from service.web.sending import JSON
+
+Json = dict[str, Any]
+Content = Mapping[str, Any]
+"""By media type, what stands in it: a type, whose schema is meant; or `TEXT`, `BINARY`, `Items`."""
+Links = Mapping[str, Mapping[str, str]]
+"""By operationId, where its parameters stand in an answer (runtime expressions of OpenAPI)."""
+
+EVENT_STREAM = "text/event-stream"
+TEXT: Json = {"type": "string"}
+BINARY: Json = {}  # any bytes: a schema that says more describes JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """Many of one type, one after the other: lines, or events of a stream. OpenAPI 3.1 has no word for it."""
+
+    of: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One way in which a route answers: in which media types, with which headers, and what can be asked next."""
+
+    what: str
+    content: Content = field(default_factory=dict)
+    headers: Sequence[str] = ()
+    links: Links = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """All that a route says of itself."""
+
+    asked: type[BaseModel] | None
+    headers: Sequence[str]
+    body: Content
+    answers: Mapping[int, Answer]
+    refuses: frozenset[int]
+    security: Sequence[Mapping[str, Sequence[str]]]
+
+
+KEY = "described"
+_READING = (400, 401, 503)
+_WRITING = (400, 401, 403, 503)
+_WITH_BODY = (413, 415, 422)
+_ALWAYS = (500,)
+
+
+def documented(
+    asked: type[BaseModel] | None = None,
+    *,
+    answers: Mapping[int, Answer],
+    headers: Sequence[str] = (),
+    body: Content | None = None,
+    refuses: Sequence[int] = (),
+    role: Role | None = None,
+    open_to_all: bool = False,
+) -> Json:
+    """What a route says of itself, for its `openapi_extra`.
+
+    ``asked`` are the parameters of its query, ``headers`` those that it reads (`document.TAKEN`), ``body`` what it
+    takes, ``answers`` the ways in which it succeeds, by status. What all routes refuse that read or write is known
+    here; ``refuses`` are further statuses. ``role`` is the least that may ask; without one the route reads, for which
+    the settings may want any token, unless it is ``open_to_all``.
+    """
+    usual = () if open_to_all else _READING if role is None else _WRITING
+    refused = frozenset((*_ALWAYS, *usual, *(_WITH_BODY if body else ()), *refuses))
+    bearer: Mapping[str, Sequence[str]] = {"bearer": [role.value] if role else []}
+    security = [bearer] if role else [] if open_to_all else [{}, bearer]
+    return {KEY: Described(asked, headers, body or {}, answers, refused, security)}
+
+
+CACHED = ("ETag", "Cache-Control")
+KNOWN = Answer("The client has it already, as the ETag in `If-None-Match` says.", headers=CACHED)
+_TABLES: Content = {kind.partition(";")[0]: BINARY if name == "xlsx" else TEXT for name, (kind, _) in FORMATS.items()}
+
+
+def sent(what: str, content: Content) -> dict[int, Answer]:
+    """How something that only this version of the service changes is answered."""
+    return {200: Answer(what, content, CACHED), 304: KNOWN}
+
+
+def view(
+    model: Any, what: str, *, paged: bool = False, tables: bool = True, links: Links | None = None  # noqa: ANN401 - a type
+) -> dict[int, Answer]:  # fmt: skip
+    """How a question is answered: in JSON, as the tables that say the same, or that the client has it already."""
+    headers = (*CACHED, "Vary", *(("Link",) if paged else ()))
+    content = {JSON: model, **(_TABLES if tables else {})}
+    return {200: Answer(what, content, headers, links or {}), 304: KNOWN}
+
+
+def log(page: Any, event: Any, what: str, *, links: Links) -> dict[int, Answer]:  # noqa: ANN401 - types
+    """How a part of the log is answered: as any view, as a line for each CloudEvent, and as a batch of them."""
+    tables = {**_TABLES, FORMATS["jsonl"][0]: Items(event), CLOUDEVENTS_BATCH: list[event]}
+    return {200: Answer(what, {JSON: page, **tables}, (*CACHED, "Vary", "Link"), links), 304: KNOWN}

@@ -1,0 +1,241 @@
+"""The OpenAPI document, made of what the routes say of themselves; in version 3.1, and in 3.2 for streams.
+
+The framework's own document knows only what it decodes and encodes itself, and here it does neither.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import orjson
+from fastapi import FastAPI
+from pydantic import BaseModel
+from starlette.routing import BaseRoute
+
+from service.web.describing import KEY, Answer, Content, Described, Items
+from service.web.kinds_of_problem import KINDS
+from service.web.schemas import Problem, Schemas
+from service.web.serving import Door
+from service.web.vocabulary import ABOUT, PATH, SENT, SOMETIMES, TAGS, TAKEN
+
+Json = dict[str, Any]
+VERSIONS = {"3.1": "3.1.1", "3.2": "3.2.0"}
+_EXAMPLES = Path(__file__).with_name("examples.json")
+
+_OF_PROBLEM = {
+    HTTPStatus.UNAUTHORIZED: ("WWW-Authenticate",),
+    HTTPStatus.METHOD_NOT_ALLOWED: ("Allow",),
+    HTTPStatus.TOO_MANY_REQUESTS: ("Retry-After",),
+    HTTPStatus.SERVICE_UNAVAILABLE: ("Retry-After",),
+}
+
+
+_FAULTS = {
+    400: {"pointer": "/query/as_of", "code": "value_error", "detail": "Send a date such as 2025-07-10."},
+    422: {"pointer": "/body/quantity", "code": "value_error", "detail": "A number needs its `unit`, such as persons."},
+}
+
+
+class Application(FastAPI):
+    """The application, whose document is ours."""
+
+    def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - those of the framework
+        super().__init__(**settings)
+        self._documents: dict[str, Json] = {}
+
+    def openapi(self) -> Json:
+        """The document in the version that most tools read."""
+        return self.document("3.1")
+
+    def document(self, version: str) -> Json:
+        """The document in a version of OpenAPI, a key of `VERSIONS`; made once."""
+        if version not in self._documents:
+            self._documents[version] = render_document(self.router.routes, self.title, self.version, version)
+        return self._documents[version]
+
+
+def render_document(routes: Iterable[BaseRoute], title: str, release: str, version: str) -> Json:
+    """The OpenAPI document of all routes."""
+    doors = [route for route in routes if isinstance(route, Door)]
+    schemas = Schemas(map(described, doors))
+    paths: dict[str, Json] = {}
+    for door in sorted(doors, key=lambda one: one.path_format):
+        for method in sorted(door.methods or ()):
+            paths.setdefault(door.path_format, {})[method.lower()] = _operation(door, schemas, version)
+    statuses = {status for door in doors for status in described(door).refuses}
+    document: Json = {
+        "openapi": VERSIONS[version],
+        "info": {
+            "title": title,
+            "version": release,
+            "summary": "Who has promised what, as of any date and as known at any moment.",
+            "description": ABOUT,
+        },
+        "servers": [{"url": "/", "description": "this registry"}],
+        "tags": [{"name": name, "description": what} for name, what in TAGS.items()],
+        "paths": paths,
+        "components": {
+            "responses": {_name_of(status): _problem(status, schemas) for status in sorted(statuses)},
+            "securitySchemes": {
+                "bearer": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "A token. Each has a role: reader < contributor < editor < approver < admin.",
+                }
+            },
+        },
+    }
+    document["components"]["schemas"] = schemas.needed_by(document)
+    return document
+
+
+def described(door: Door) -> Described:
+    """What a route says of itself; raises KeyError with its address where it says nothing."""
+    try:
+        found: Described = (door.openapi_extra or {})[KEY]
+    except KeyError:
+        raise KeyError(f"{door.path_format} says nothing of itself: give it openapi_extra=documented(…)") from None
+    return found
+
+
+def _operation(door: Door, schemas: "Schemas", version: str) -> Json:
+    said = described(door)
+    examples = _examples().get(door.operation_id or "", {})
+    summary, _, description = (door.summary or door.description).partition("\n\n")
+    answers = {str(status): _answer(one, schemas, version, examples) for status, one in said.answers.items()}
+    refusals = {str(status): {"$ref": f"#/components/responses/{_name_of(status)}"} for status in sorted(said.refuses)}
+    operation: Json = {
+        "operationId": door.operation_id,
+        "tags": list(door.tags),
+        "summary": summary.rstrip(".").replace("\n", " "),
+        **({"description": description} if description else {}),
+        "parameters": [*_path_parameters(door), *_query_parameters(said.asked, schemas), *_header_parameters(said)],
+        **({"requestBody": _body(said.body, schemas, version, examples)} if said.body else {}),
+        "responses": dict(sorted({**answers, **refusals}.items())),
+        "security": list(said.security),
+    }
+    return {name: value for name, value in operation.items() if value != [] or name == "security"}
+
+
+def _path_parameters(door: Door) -> Iterator[Json]:
+    for name in re.findall(r"{(\w+)}", door.path_format):
+        yield _parameter(name, "path", PATH[name], required=True)
+
+
+def _header_parameters(said: Described) -> Iterator[Json]:
+    headers = [*said.headers, *(["If-None-Match"] if HTTPStatus.NOT_MODIFIED in said.answers else [])]
+    for name in headers:
+        yield _parameter(name, "header", TAKEN[name], required=False)
+
+
+def _parameter(name: str, where: str, about: Json, *, required: bool) -> Json:
+    schema = {key: value for key, value in about.items() if key not in ("description", "example")}
+    return {
+        "name": name,
+        "in": where,
+        "required": required,
+        "description": about["description"],
+        "schema": {"type": "string", **schema},
+        "example": about["example"],
+    }
+
+
+def _query_parameters(asked: type[BaseModel] | None, schemas: "Schemas") -> Iterator[Json]:
+    if asked is None:
+        return
+    model = schemas.whole(asked)
+    for name, member in model["properties"].items():
+        schema = _without_null(member)
+        description = schema.pop("description", None)
+        yield {
+            "name": name,
+            "in": "query",
+            "required": name in model.get("required", ()),
+            **({"description": description} if description else {}),
+            "schema": schema,
+        }
+
+
+def _without_null(schema: Json) -> Json:
+    """A parameter is there or is not; none is null."""
+    kept = {key: value for key, value in schema.items() if (key, value) != ("default", None)}
+    choices = [one for one in kept.pop("anyOf", ()) if one != {"type": "null"}]
+    return {**kept, **choices[0]} if len(choices) == 1 else {**kept, **({"anyOf": choices} if choices else {})}
+
+
+def _body(content: Content, schemas: "Schemas", version: str, examples: Json) -> Json:
+    return {
+        "required": True,
+        "content": {
+            media: _media(one, schemas, version, examples.get("request", {}) if media == "application/json" else {})
+            for media, one in content.items()
+        },
+    }
+
+
+def _answer(one: Answer, schemas: "Schemas", version: str, examples: Json) -> Json:
+    shown = examples.get("answer", {})
+    return {
+        "description": one.what,
+        **({"headers": {name: _sent(name) for name in one.headers}} if one.headers else {}),
+        **(
+            {
+                "content": {
+                    media: _media(kind, schemas, version, shown if media == "application/json" else {})
+                    for media, kind in one.content.items()
+                }
+            }
+            if one.content
+            else {}
+        ),
+        **(
+            {"links": {name: {"operationId": name, "parameters": dict(found)} for name, found in one.links.items()}}
+            if one.links
+            else {}
+        ),
+    }
+
+
+def _media(kind: Any, schemas: "Schemas", version: str, examples: Json) -> Json:  # noqa: ANN401 - any type, or a schema
+    shown = {"examples": {name: {"value": value} for name, value in examples.items()}} if examples else {}
+    if isinstance(kind, Items):
+        items = schemas.of(kind.of)
+        return {"itemSchema": items, **shown} if version == "3.2" else {"schema": {"type": "string"}, **shown}
+    return {"schema": kind if isinstance(kind, dict) else schemas.of(kind), **shown}
+
+
+def _sent(name: str) -> Json:
+    about = SENT[name]
+    return {
+        "description": about["description"],
+        "required": name not in SOMETIMES,
+        "schema": {"type": about.get("type", "string")},
+    }
+
+
+def _name_of(status: int) -> str:
+    return KINDS[status].title.replace(" ", "")
+
+
+def _problem(status: int, schemas: "Schemas") -> Json:
+    """A kind of refusal, with an example."""
+    kind, fault = KINDS[status], _FAULTS.get(status)
+    example: Json = {"type": kind.type, "title": kind.title, "status": status, "detail": kind.what}
+    if fault:
+        example |= {"detail": "The request is not valid; see `errors` for where and why.", "errors": [fault]}
+    headers = _OF_PROBLEM.get(HTTPStatus(status), ())
+    return {
+        "description": f"{kind.what} {kind.remedy}",
+        **({"headers": {name: _sent(name) for name in headers}} if headers else {}),
+        "content": {"application/problem+json": {"schema": schemas.of(Problem), "example": example}},
+    }
+
+
+@lru_cache(maxsize=1)
+def _examples() -> Json:
+    """Examples by operationId: requests that the service takes, and what it answered to them. Tests made them."""
+    found: Json = orjson.loads(_EXAMPLES.read_bytes()) if _EXAMPLES.exists() else {}
+    return found

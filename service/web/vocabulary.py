@@ -1,0 +1,88 @@
+"""The words of the OpenAPI document that many routes share: tags, the names in addresses, headers taken and sent."""
+
+from typing import Any
+
+from service.domain.kinds import FAMILIES
+from service.web.kinds_of_problem import KINDS
+
+Json = dict[str, Any]
+
+ABOUT = """Who has promised what, on which conditions, as of any date and as known at any moment.
+
+Two times run through everything: `as_of` is the world (what had been said or done by then), `known_position` or
+`known_at` the register (what had been recorded by then). Whoever leaves them out asks about now.
+
+Every list and view also comes as a table: add `.csv`, `.xlsx` or `.jsonl` to its path, or ask for the type in
+`Accept`. Every refusal is a problem document (RFC 9457). Words of enumerations (`x-extensible-enum`) and fields of
+answers may be added: be ready for those that you do not know."""
+
+TAGS = {
+    "coalitions": "Which coalitions there are, and where each stands.",
+    "commitments": "Who has promised what.",
+    "subjects": "The states of a family, one subject with all its actors, and everything that was ever known of it.",
+    "timeline": "What was said when, and what changed between two points on both axes.",
+    "events": "The log: in order, live, and event by event.",
+    "actors": "Who can be named, by code, name or alias, in any language.",
+    "recording": "Statements, and notes on the record of earlier ones. Nothing is ever changed or deleted.",
+    "operations": "For whoever runs the service.",
+    "documents": "What explains the service: this document, a page to read it in, the kinds of problems.",
+}
+
+_SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+PATH: dict[str, Json] = {
+    "coalition": {"description": "the slug of a coalition", "pattern": _SLUG, "maxLength": 80, "example": "willing"},
+    "code": {"description": "a country: its code, or its name in any language", "maxLength": 100, "example": "GB"},
+    "family": {"description": "a family of subjects", "enum": list(FAMILIES), "example": "pledge"},
+    "slug": {"description": "the slug of a subject", "pattern": _SLUG, "maxLength": 80, "example": "ground-troops"},
+    "event_id": {
+        "description": "the id of an event",
+        "pattern": "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
+        "example": "019a8f3e-0000-7000-8000-000000000000",
+    },
+    "file": {
+        "description": "a file of the page",
+        "enum": ["swagger-ui-bundle.js", "swagger-ui.css", "start.js"],
+        "example": "start.js",
+    },
+    "name": {
+        "description": "a kind of problem",
+        "enum": [kind.name for kind in KINDS.values()],
+        "example": KINDS[404].name,
+    },
+}
+"""The names in addresses."""
+
+TAKEN: dict[str, Json] = {
+    "If-None-Match": {"description": "the ETag of the answer that the client has", "example": '"0f3a"'},
+    "If-Match": {
+        "description": "the ETag of the event that the editor saw, or `*` for any; needed for all but a dispute",
+        "example": "*",
+    },
+    "Idempotency-Key": {
+        "description": "makes a repetition safe: the same key and body have one effect",
+        "minLength": 1,
+        "maxLength": 255,
+        "pattern": "^[!#-~]+$",
+        "example": "2a5e1c",
+    },
+    "Last-Event-ID": {
+        "description": "the last `id` that the client has seen: a position", "pattern": "^[0-9]{1,18}$", "example": "57"
+    },
+}  # fmt: skip
+"""The headers that are read."""
+
+SENT: dict[str, Json] = {
+    "ETag": {"description": "names this version of the answer; for `If-None-Match` and `If-Match`"},
+    "Cache-Control": {"description": "for how long the answer may be kept: for ever where both axes are named"},
+    "Vary": {"description": "which headers make another answer"},
+    "Link": {"description": "the next page, with all its filters (RFC 8288); not on the last"},
+    "Location": {"description": "where it is found from now on"},
+    "Idempotency-Replayed": {"description": "`true`: this was answered before, to the same key"},
+    "Retry-After": {"description": "after how many seconds to try again", "type": "integer"},
+    "WWW-Authenticate": {"description": "how to say who asks"},
+    "Allow": {"description": "the methods that this address takes"},
+}
+"""The headers that are sent."""
+
+SOMETIMES = frozenset({"Link", "Idempotency-Replayed"})
+"""The headers that an answer need not have."""
