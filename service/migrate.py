@@ -43,7 +43,7 @@ END $$
 
 
 def migrate(url: str, *, to: str = "head") -> str:
-    """Migrates the database at ``url``; answers the revision that it now has.
+    """Migrates the database at ``url``, or back to an earlier revision; answers the one that it now has.
 
     Raises `Unavailable`, saying what to do, where the server is too old or refuses a right that is needed.
     """
@@ -77,10 +77,10 @@ def _migrate(url: str, to: str) -> str:
         with engine.connect() as connection:
             connection.exec_driver_sql(f"SET ROLE {OWNER}")
             config = _config(connection)
-            if to == "base":
-                command.downgrade(config, to)
-            else:
+            if to == "head":
                 command.upgrade(config, to)
+            else:
+                command.downgrade(config, to)
             connection.commit()
             return MigrationContext.configure(connection).get_current_revision() or "base"
     finally:

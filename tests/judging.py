@@ -21,6 +21,7 @@ from service.domain.kinds import FAMILIES
 from service.domain.subject import SubjectKey
 from service.log.codec import Entry, prepare
 from service.record import Recorder
+from service.segments.history import Rectangle, history_of
 from service.segments.query import Point, References, Scope, states_at
 from service.submission import Recorded, Submission
 from tests.oracle import NOTHING, Answer, Deed, Json, Logged, answer_at, known_at
@@ -32,12 +33,11 @@ Known = Mapping[SubjectKey, list[Deed]]
 
 
 @dataclass(frozen=True, slots=True)
-class Rectangle:
-    """A segment as stored, with its four bounds."""
+class Stored:
+    """A segment as stored, with its three bounds: it holds until the next begins."""
 
     key: SubjectKey
     valid_from: datetime
-    valid_to: datetime
     known_from: int
     known_to: int
     state: Json | None
@@ -138,21 +138,25 @@ class Bench:
             key=lambda one: one.position,
         )
 
-    def rectangles(self, coalition: str) -> dict[SubjectKey, list[Rectangle]]:
+    def history(self, key: SubjectKey, known: int) -> list[Rectangle]:
+        """What the registry tells of one actor's subject as known at a position."""
+        return [one for one in self.run(_ask_history(self.pool, key, known)) if one.key == key]
+
+    def segments(self, coalition: str) -> dict[SubjectKey, list[Stored]]:
         """All segments of a coalition, by subject, as stored."""
-        found: dict[SubjectKey, list[Rectangle]] = defaultdict(list)
+        found: dict[SubjectKey, list[Stored]] = defaultdict(list)
         for family, slug, actor, *bounds, state, causes, possible, rivals in self._reader.execute(
             _SEGMENTS, (coalition,)
         ):
             key = SubjectKey(coalition, family, slug, actor)
             read = [None if one is None else orjson.loads(one) for one in (state, causes, possible, rivals)]
-            found[key].append(Rectangle(key, *bounds, *read))
+            found[key].append(Stored(key, *bounds, *read))
         return dict(found)
 
 
 _SEGMENTS = """
-SELECT s.family, s.slug, s.actor, g.valid_from, g.valid_to, g.known_from, g.known_to, g.state::text, g.causes::text,
-       g.possible::text, g.rivals::text
+SELECT s.family, s.slug, s.actor, g.valid_from, g.known_from, g.known_to,
+       g.state::text, g.causes::text, g.possible::text, g.rivals::text
 FROM subject s JOIN segment g ON g.subject_id = s.id WHERE s.coalition = %s
 ORDER BY g.valid_from, g.known_from
 """
@@ -199,22 +203,38 @@ def _logged(submitted: Iterable[Submitted]) -> list[Logged]:
     ]
 
 
+def rows_of(url: str) -> dict[str, list[Any]]:
+    """All that is computed, on all bounds, without the numbers of subjects, which only the database gives."""
+    named = "s.coalition, s.family, s.slug, s.actor"
+    asked = {
+        "subject": f"SELECT {named} FROM subject s",
+        "statement": "SELECT t::text FROM statement t",
+        "subject_statement": f"SELECT {named}, m.position, m.latest, m.current, m.known_from "
+        "FROM subject_statement m JOIN subject s ON s.id = m.subject_id",
+        "segment": f"SELECT {named}, (to_jsonb(g) - 'subject_id')::text, g.state::text, g.causes::text "
+        "FROM segment g JOIN subject s ON s.id = g.subject_id",
+    }
+    with psycopg.connect(url) as connection:
+        connection.execute("SET TIME ZONE 'UTC'")
+        return {table: sorted(connection.execute(sql.encode()).fetchall(), key=repr) for table, sql in asked.items()}
+
+
 # --- judging ----------------------------------------------------------------------------------------------------------
 
 
 def judge(registry: Bench, ledger: Ledger) -> None:
     """Holds everything that is stored of a history to the oracle, at every point of both axes."""
-    rectangles = registry.rectangles(ledger.coalition)
-    judge_shape(ledger, rectangles)
-    judge_states(ledger, rectangles)
+    segments = registry.segments(ledger.coalition)
+    judge_shape(ledger, segments)
+    judge_states(ledger, segments)
 
 
-def judge_states(ledger: Ledger, rectangles: Mapping[SubjectKey, list[Rectangle]]) -> None:
+def judge_states(ledger: Ledger, segments: Mapping[SubjectKey, list[Stored]]) -> None:
     """Segments say what a naive fold says: of every subject, at every instant that matters, at every position."""
-    for key in _subjects(ledger, rectangles):
-        stored = rectangles.get(key, [])
+    for key in _subjects(ledger, segments):
+        stored = segments.get(key, [])
         instants = instants_of(ledger, key, stored)
-        before: tuple[list[Deed], list[Rectangle]] | None = None
+        before: tuple[list[Deed], list[Stored]] | None = None
         for position in ledger.positions:
             deeds = ledger.known[position].get(key, [])
             standing = [one for one in stored if one.at(position)]
@@ -225,23 +245,37 @@ def judge_states(ledger: Ledger, rectangles: Mapping[SubjectKey, list[Rectangle]
             before = (deeds, standing)
 
 
-def judge_shape(ledger: Ledger, rectangles: Mapping[SubjectKey, list[Rectangle]]) -> None:
-    """No two states of a subject hold at one point; each holds until the next; none is split for nothing."""
-    for key, stored in rectangles.items():
+def judge_shape(ledger: Ledger, segments: Mapping[SubjectKey, list[Stored]]) -> None:
+    """No two states of a subject begin at one point; none is split for nothing, on neither axis."""
+    for key, stored in segments.items():
         for position in ledger.positions:
             standing = [one for one in stored if one.at(position)]
             for one, following in pairwise(standing):
-                assert one.valid_to == following.valid_from, f"{key} as known at {position}: {one} then {following}"
+                assert one.valid_from < following.valid_from, f"{key} as known at {position}: {one} then {following}"
                 assert one.says() != following.says() or following.causes, f"{key}: {one} is split for nothing"
-            assert not standing or standing[-1].valid_to == END, f"{key} as known at {position} ends: {standing[-1]}"
-        for index, one in enumerate(stored):
-            for other in stored[index + 1 :]:
-                assert not _overlap(one, other), f"{key}: {one} overlaps {other}"
+        for one, again in pairwise(sorted(stored, key=lambda one: (one.valid_from, one.known_from))):
+            runs_on = one.valid_from == again.valid_from and one.known_to == again.known_from
+            same = (one.says(), one.causes) == (again.says(), again.causes)
+            assert not (runs_on and same), f"{key}: {one} was closed for nothing"
 
 
-def _overlap(one: Rectangle, other: Rectangle) -> bool:
-    valid = one.valid_from < other.valid_to and other.valid_from < one.valid_to
-    return valid and one.known_from < other.known_to and other.known_from < one.known_to
+def judge_history(registry: Bench, ledger: Ledger, segments: Mapping[SubjectKey, list[Stored]]) -> None:
+    """A subject's history covers each point of both axes once, with the state that is stored for it."""
+    for key, stored in segments.items():
+        for known in (ledger.head, ledger.positions[len(ledger.positions) // 2]):
+            told = registry.history(key, known)
+            for position in (one for one in ledger.positions if one <= known):
+                standing = [one for one in stored if one.at(position)]
+                covering = [
+                    one
+                    for one in told
+                    if one.known_from <= position and (one.known_to is None or position < one.known_to)
+                ]
+                covering.sort(key=lambda one: one.valid_from)
+                assert [one.valid_from for one in covering] == [one.valid_from for one in standing]
+                assert [one.state and orjson.loads(one.state) for one in covering] == [one.state for one in standing]
+                ends = [*(one.valid_from for one in standing[1:]), None] if standing else []
+                assert [one.valid_to for one in covering] == ends, f"{key} as known at {position}"
 
 
 def judge_answers(ledger: Ledger) -> None:
@@ -261,6 +295,12 @@ def judge_queries(registry: Bench, ledger: Ledger, points: Iterable[tuple[dateti
         assert found == {key: one for key, one in expected.items() if one != NOTHING}, f"at {at} as known at {known}"
 
 
+async def _ask_history(pool: Pool, key: SubjectKey, known: int) -> list[Rectangle]:
+    async with pool.connection() as connection:
+        _, _, found = await history_of(connection, Point(LAST, known), key)
+    return found
+
+
 async def _ask(pool: Pool, point: Point, coalition: str) -> dict[SubjectKey, Answer]:
     async with pool.connection() as connection:
         values = {"coalition": coalition}
@@ -269,25 +309,24 @@ async def _ask(pool: Pool, point: Point, coalition: str) -> dict[SubjectKey, Ans
     return {key: one for key, one in found.items() if one != NOTHING}
 
 
-def found_at(standing: Sequence[Rectangle], at: datetime) -> Answer:
+def found_at(standing: Sequence[Stored], at: datetime) -> Answer:
     """What segments, in the order of valid time and all known at one position, say of an instant."""
-    holding = [one for one in standing if one.valid_from <= at < one.valid_to]
-    assert len(holding) < 2, f"two states at once: {holding}"
-    if not holding:
+    begun = [one for one in standing if one.valid_from <= at]
+    if not begun:
         return NOTHING
-    references = [cause for one in standing if one.valid_from <= at for cause in one.causes]
-    return Answer(holding[0].state, holding[0].possible, holding[0].rivals, references)
+    references = [cause for one in begun for cause in one.causes]
+    return Answer(begun[-1].state, begun[-1].possible, begun[-1].rivals, references)
 
 
-def _subjects(ledger: Ledger, rectangles: Mapping[SubjectKey, list[Rectangle]]) -> list[SubjectKey]:
-    return sorted({key for known in ledger.known.values() for key in known} | set(rectangles))
+def _subjects(ledger: Ledger, segments: Mapping[SubjectKey, list[Stored]]) -> list[SubjectKey]:
+    return sorted({key for known in ledger.known.values() for key in known} | set(segments))
 
 
-def instants_of(ledger: Ledger, key: SubjectKey, stored: Sequence[Rectangle] = ()) -> list[datetime]:
+def instants_of(ledger: Ledger, key: SubjectKey, stored: Sequence[Stored] = ()) -> list[datetime]:
     """The instants that matter to a subject: each bound, the microseconds beside it, and the middles between them."""
     deeds = [deed for known in ledger.known.values() for deed in known.get(key, [])]
     bounds = {edge for deed in deeds for edge in deed.item.bounds}
-    bounds |= {edge for one in stored for edge in (one.valid_from, one.valid_to)}
+    bounds |= {one.valid_from for one in stored}
     bounds |= {moment for deed in deeds for moment in _by_itself(key, deed)}
     near = {edge + step for edge in bounds for step in (-TICK, timedelta(0), TICK) if BEGINNING < edge < LAST}
     ordered = sorted(near | ({BEGINNING, LAST} & bounds) | {LAST})
@@ -311,18 +350,18 @@ def _edges(dates: Iterable[str]) -> Iterator[datetime]:
     return (parse_edtf(one).latest for one in dates)
 
 
-def as_told(rectangles: Mapping[SubjectKey, list[Rectangle]], *, known_now: bool = False, base: int = 0) -> list[Any]:
+def as_told(segments: Mapping[SubjectKey, list[Stored]], *, known_now: bool = False, base: int = 0) -> list[Any]:
     """Segments without the positions that depend on where in the log a history stands; or only those known now."""
     told: list[Any] = []
-    for key in sorted(rectangles):
-        for one in rectangles[key]:
+    for key in sorted(segments):
+        for one in segments[key]:
             if known_now and one.known_to != OPEN:
                 continue
             bounds = (
                 None if known_now else (one.known_from - base, one.known_to - (base if one.known_to != OPEN else 0))
             )
             shown = [_placed(named, known_now=known_now, base=base) for named in (one.causes, one.possible, one.rivals)]
-            told.append((key, one.valid_from, one.valid_to, bounds, one.state, *shown))
+            told.append((key, one.valid_from, bounds, one.state, *shown))
     return told
 
 

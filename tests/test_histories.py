@@ -33,6 +33,7 @@ from tests.judging import (
     instants_of,
     judge,
     judge_answers,
+    judge_history,
     judge_queries,
     judge_shape,
 )
@@ -99,12 +100,22 @@ def test_a_request_is_answered_with_the_states_that_a_later_question_finds(regis
     holds()
 
 
-def test_no_two_states_of_a_subject_overlap_and_none_leaves_a_gap_at_any_position(registry: Bench) -> None:
+def test_no_two_states_of_a_subject_begin_at_one_point_and_none_is_split_for_nothing(registry: Bench) -> None:
     @so_many(50)
     @given(histories())
     def holds(history: History) -> None:
         ledger = registry.record(history)
-        judge_shape(ledger, registry.rectangles(ledger.coalition))
+        judge_shape(ledger, registry.segments(ledger.coalition))
+
+    holds()
+
+
+def test_a_history_covers_each_point_of_both_axes_once_with_the_state_of_that_point(registry: Bench) -> None:
+    @so_many(25)
+    @given(histories())
+    def holds(history: History) -> None:
+        ledger = registry.record(history)
+        judge_history(registry, ledger, registry.segments(ledger.coalition))
 
     holds()
 
@@ -112,7 +123,7 @@ def test_no_two_states_of_a_subject_overlap_and_none_leaves_a_gap_at_any_positio
 # --- recording the same in other ways ---------------------------------------------------------------------------------
 
 
-def test_the_log_replayed_one_by_one_or_all_at_once_gives_the_same_segments_on_all_four_bounds(
+def test_the_log_replayed_one_by_one_or_all_at_once_gives_the_same_segments_on_all_bounds(
     registries: Benches,
 ) -> None:
     @so_many(30)
@@ -179,12 +190,12 @@ def _is_note(history: History, index: int) -> bool:
 
 def _stored(registry: Bench, ledger: Ledger) -> list[Any]:
     """All segments, with positions counted from the history's start."""
-    return as_told(registry.rectangles(ledger.coalition), base=ledger.log[0].position)
+    return as_told(registry.segments(ledger.coalition), base=ledger.log[0].position)
 
 
 def _final(registry: Bench, ledger: Ledger) -> list[Any]:
     """The segments known now, without any position."""
-    return as_told(registry.rectangles(ledger.coalition), known_now=True)
+    return as_told(registry.segments(ledger.coalition), known_now=True)
 
 
 # --- what changes nothing ---------------------------------------------------------------------------------------------
@@ -278,7 +289,7 @@ def _originals(history: History, ledger: Ledger) -> list[int]:
 
 
 def _without_origins(told: list[Any]) -> list[Any]:
-    return [(*one[:5], [{**cause, "origins": None} for cause in one[5]], *one[6:]) for one in told]
+    return [(*one[:4], [{**cause, "origins": None} for cause in one[4]], *one[5:]) for one in told]
 
 
 # --- what was answered stays answered ---------------------------------------------------------------------------------

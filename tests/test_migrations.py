@@ -12,11 +12,14 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from service import access
-from service.database import METADATA
+from service.database import METADATA, OPEN
+from service.domain.dates import END
 from service.domain.errors import Unavailable
 from service.log import tables as log_tables
 from service.migrate import migrate, present_revision
 from service.segments import tables as segment_tables
+from tests.judging import bench, rows_of
+from tests.test_seeded_bugs import some_histories
 
 PARTITIONS = frozenset({"segment_current", "segment_superseded"})
 DECLARED = {log_tables.event.name, segment_tables.segment.name, access.token.name}
@@ -56,6 +59,36 @@ def test_the_migrated_database_equals_what_the_code_declares(database: str) -> N
         context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, METADATA) == []
     engine.dispose()
+
+
+def test_states_that_were_stored_with_their_end_are_the_same_states_without_it(database: str) -> None:
+    """As recorded before revision 0003: a state whose end changed was closed, and stored anew with the other end."""
+    with bench(database) as registry:
+        ledgers = [registry.record(history) for history in some_histories()]
+        told = [
+            one
+            for ledger in ledgers
+            for key in registry.segments(ledger.coalition)
+            for one in registry.history(key, ledger.head)
+        ]
+    before = rows_of(database)
+    assert migrate(database, to="0002") == "0002"
+    with psycopg.connect(database) as connection:
+        connection.execute("TRUNCATE segment")
+        for one in told:
+            bounds = (one.valid_from, one.valid_to or END, one.known_from, one.known_to or OPEN)
+            says = (
+                one.state and one.state.decode(),
+                *(part.decode() for part in (one.causes, one.possible, one.rivals)),
+            )
+            connection.execute(_STORE_WITH_END, (*bounds, *says, *one.key))
+    assert migrate(database) == present_revision()
+    assert rows_of(database) == before
+
+
+_STORE_WITH_END = """
+INSERT INTO segment (subject_id, valid_from, valid_to, known_from, known_to, state, causes, possible, rivals)
+SELECT id, %s, %s, %s, %s, %s, %s, %s, %s FROM subject WHERE (coalition, family, slug, actor) = (%s, %s, %s, %s)"""
 
 
 def test_every_table_belongs_to_the_owner(database: str) -> None:

@@ -16,7 +16,7 @@ from service.domain.errors import Unavailable
 from service.segments import rebuild as rebuilding
 from service.segments.rebuild import Finding, rebuild, verify
 from service.segments.tables import DERIVED
-from tests.judging import bench
+from tests.judging import bench, rows_of
 from tests.processes import wait_until
 from tests.profiles import histories as so_many
 from tests.registry import note, post, registry, statement
@@ -35,22 +35,6 @@ def record_histories(url: str, count: int) -> None:
             made.record(history)
 
         recorded()
-
-
-def rows_of(url: str) -> dict[str, list[Any]]:
-    """All that is computed, on all four bounds, without the numbers of subjects, which only the database gives."""
-    named = "s.coalition, s.family, s.slug, s.actor"
-    asked = {
-        "subject": f"SELECT {named} FROM subject s",
-        "statement": "SELECT t::text FROM statement t",
-        "subject_statement": f"SELECT {named}, m.position, m.latest, m.current, m.known_from "
-        "FROM subject_statement m JOIN subject s ON s.id = m.subject_id",
-        "segment": f"SELECT {named}, (to_jsonb(g) - 'subject_id')::text, g.state::text, g.causes::text "
-        "FROM segment g JOIN subject s ON s.id = g.subject_id",
-    }
-    with psycopg.connect(url) as connection:
-        connection.execute("SET TIME ZONE 'UTC'")
-        return {table: sorted(connection.execute(sql.encode()).fetchall(), key=repr) for table, sql in asked.items()}
 
 
 def count(url: str, sql: str) -> Any:
@@ -77,7 +61,7 @@ def throw_out_others(url: str) -> None:
 # --- the same rows ----------------------------------------------------------------------------------------------------
 
 
-def test_a_rebuild_makes_the_rows_that_recording_made_on_all_four_bounds(database: str) -> None:
+def test_a_rebuild_makes_the_rows_that_recording_made_on_all_bounds(database: str) -> None:
     record_histories(database, 40)
     before = rows_of(database)
     assert all(before.values())

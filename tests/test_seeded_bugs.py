@@ -127,26 +127,6 @@ def _from_the_touched_moment_itself(planes: Planes, key: SubjectKey, since: date
     _refold(planes, key, since + TICK, at)
 
 
-def _without_the_remainder(planes: Planes, key: SubjectKey, since: datetime, at: int) -> None:
-    """What is left of a state that was cut through is not put back."""
-    before = [live.segment for live in planes._planes[key].live]
-    _refold(planes, key, since, at)
-    plane = planes._planes[key]
-    plane.live = [
-        live
-        for live in plane.live
-        if live.stored
-        or live.since < at
-        or not any(live.segment.says() == old.says() and live.segment.causes == old.causes for old in before)
-    ]
-
-
-def _cut_off(family: Any, items: Any, opening: Segment | None = None) -> list[Segment]:
-    """What held before goes on only to where it ended before."""
-    segments = _fold(family, items, opening)
-    return [opening] if opening is not None and len(segments) == 1 else segments
-
-
 def _from_nothing_before(family: Any, items: Any, opening: Segment | None = None) -> list[Segment]:
     """What held before is forgotten when a fold goes on from it."""
     return _fold(family, items, None if opening is None else replace(opening, state=None))
@@ -181,10 +161,7 @@ SEEDS: dict[str, Seed] = {
     "what holds before a moment includes the moment": lambda patch: patch.setattr(
         Planes, "_refold", _from_the_touched_moment_itself
     ),
-    "the remainder of a divided state is dropped": lambda patch: patch.setattr(
-        Planes, "_refold", _without_the_remainder
-    ),
-    "what held before ends where it ended before": lambda patch: patch.setattr(revise, "fold", _cut_off),
+    "what no longer holds is not closed": lambda patch: patch.setattr(Changes, "close", lambda *_: None),
     "what held before is forgotten": lambda patch: patch.setattr(revise, "fold", _from_nothing_before),
     "time alone changes nothing": lambda patch: patch.setattr(timeline, "_next", _time_stands_still),
     "a duplicate counts beside its original": lambda patch: patch.setattr(record, "weigh", _twice),

@@ -42,15 +42,14 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Between two moments of valid time, a subject was in one state.
+    """From a moment of valid time until the next segment begins, a subject was in one state.
 
-    `valid_from` ≤ t < `valid_to`; the last segment runs to `END`. ``state`` is None while there is none yet. ``causes``
-    are the statements that became definite at `valid_from`; ``possible`` those that may have happened by now;
-    ``rivals`` those whose dispute is open, each with the state that it would make.
+    ``state`` is None while there is none yet. ``causes`` are the statements that became definite at `valid_from`;
+    ``possible`` those that may have happened by now; ``rivals`` those whose dispute is open, each with the state that
+    it would make.
     """
 
     valid_from: datetime
-    valid_to: datetime
     state: bytes | None
     causes: bytes = NOTHING
     possible: bytes = NOTHING
@@ -92,7 +91,7 @@ _Foretold = dict[int, tuple[Held | None, Held]]
 
 
 def fold(family: Family[Any], items: Iterable[Item], opening: Segment | None = None) -> list[Segment]:
-    """Segments over valid time, maximal and without gaps from the first on.
+    """Segments over valid time, maximal, each until the next, the last for ever.
 
     ``opening`` is the segment that holds just before the first of the items to be folded anew; ``items`` are then those
     whose `latest` lies after its start. Without it the fold starts from nothing and ``items`` are all there are.
@@ -101,7 +100,7 @@ def fold(family: Family[Any], items: Iterable[Item], opening: Segment | None = N
     held = _read(family, opening) if opening else None
     plane = _Plane(held, _read_beside(family, opening.rivals) if opening else ())
     possible = _read_beside(family, opening.possible) if opening else ()
-    segments = [] if opening is None else [_ending(opening, END)]
+    segments = [] if opening is None else [opening]
     edges = _edges(ordered, after=opening.valid_from if opening else None)
     definite = 0
     while definite < len(ordered) and opening and ordered[definite].bounds.latest <= opening.valid_from:
@@ -124,7 +123,6 @@ def fold(family: Family[Any], items: Iterable[Item], opening: Segment | None = N
             segments,
             Segment(
                 at,
-                END,
                 None if plane.held is None else plane.held.written,
                 orjson.dumps(causes) if causes else NOTHING,
                 _dump_beside(family, possible, at),
@@ -214,22 +212,12 @@ def _dump_beside(family: Family[Any], shown: Sequence[_Beside], at: datetime) ->
 
 
 def _extend(segments: list[Segment], more: Segment) -> None:
-    """Appends a segment that runs on from here, or lets the last one run on where nothing changes."""
-    if segments:
-        last = segments[-1]
-        if more.says() == last.says() and more.causes == NOTHING:
-            segments[-1] = _ending(last, END)
-            return
-        segments[-1] = _ending(last, more.valid_from)
-    elif more.empty:
-        return
-    segments.append(more)
-
-
-def _ending(one: Segment, valid_to: datetime) -> Segment:
-    return Segment(one.valid_from, valid_to, one.state, one.causes, one.possible, one.rivals, one.held)
+    """Appends a segment, unless the last one runs on as nothing changes."""
+    unchanged = more.causes == NOTHING and (more.says() == segments[-1].says() if segments else more.empty)
+    if not unchanged:
+        segments.append(more)
 
 
 def state_at(segments: Sequence[Segment], at: datetime) -> Segment | None:
     """The segment that holds at an instant, or None before the first."""
-    return next((segment for segment in reversed(segments) if segment.valid_from <= at < segment.valid_to), None)
+    return next((segment for segment in reversed(segments) if segment.valid_from <= at), None)

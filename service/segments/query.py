@@ -1,6 +1,7 @@
 """As-of answers: the state of subjects at one valid time, as known at one position, in one round trip and one snapshot.
 
-Known now, a subject's state is the last current segment that began by then. Known then, superseded segments count too.
+A subject's state is the last segment that began by then: known now, of the current ones; known then, of those that
+were current at that position.
 """
 
 from collections.abc import Mapping, Sequence
@@ -89,7 +90,7 @@ SELECT h.position, h.recorded_at, h.root, s.coalition, s.family, s.slug, s.actor
 FROM head h LEFT JOIN (
     ({scope}) s CROSS JOIN LATERAL (
         SELECT g.state, g.possible, g.rivals FROM segment g
-        WHERE g.subject_id = s.id AND {known} AND g.valid_from <= %(as_of)s AND g.valid_to > %(as_of)s
+        WHERE g.subject_id = s.id AND {known} AND g.valid_from <= %(as_of)s
         ORDER BY g.valid_from DESC LIMIT 1
     ) g
 ) ON true
@@ -171,7 +172,7 @@ FROM (SELECT 'subject'::regclass::oid::bigint AS build) b LEFT JOIN (
     UNION ALL
     SELECT s.coalition, s.family, s.slug, s.actor
     FROM subject s CROSS JOIN LATERAL (
-        SELECT g.state, g.valid_to FROM segment g
+        SELECT g.state FROM segment g
         WHERE g.subject_id = s.id AND {_KNOWN_NOW} AND g.valid_from <= clock_timestamp()
         ORDER BY g.valid_from DESC LIMIT 1
     ) g

@@ -300,7 +300,7 @@ async def _take_their_place(connection: Connection, live: str) -> None:
 # What each table says at a position, without the numbers that only the database gives.
 _SAYS = {
     "segment": f"""
-        SELECT s.coalition, s.family, s.slug, s.actor, g.valid_from, g.valid_to, g.known_from,
+        SELECT s.coalition, s.family, s.slug, s.actor, g.valid_from, g.known_from,
                CASE WHEN g.known_to > %(known)s THEN {OPEN} ELSE g.known_to END,
                g.state::text, g.causes::text, g.possible::text, g.rivals::text
         FROM {{schema}}.segment g JOIN {{schema}}.subject s ON s.id = g.subject_id WHERE g.known_from <= %(known)s""",

@@ -2,7 +2,8 @@
 
 For each touched subject the fold starts again from the segment that holds just before the earliest valid time
 touched. What then differs from the segments that stood is closed at the event's position and inserted anew; what is
-equal is left alone, so that what was known before is never touched. A batch is revised event by event in memory, each
+equal is left alone, so that what was known before is never touched. A segment holds until the next begins, so that one
+in order closes nothing. A batch is revised event by event in memory, each
 at its own position, from one load and with one write.
 """
 
@@ -108,7 +109,7 @@ class View(NamedTuple):
     def row(self, at: datetime) -> StateRow:
         """The subject at a moment that is not before what touched it."""
         passed = [live for live in self.live if live.segment.valid_from <= at]
-        last = passed[-1].segment if passed else Segment(at, at, None)
+        last = passed[-1].segment if passed else Segment(at, None)
         return StateRow(
             key=self.key,
             state=None if last.state is None else orjson.loads(last.state),
@@ -165,8 +166,8 @@ class Planes:
                 plane = loaded[keys[nth - 1]] = _Plane(number)
                 if earlier is not None:
                     plane.earlier = [one for causes in orjson.loads(earlier) for one in causes]
-            for nth, valid_from, valid_to, known_from, state, causes, possible, rivals in await segments.fetchall():
-                segment = Segment(valid_from, valid_to, state, causes, possible, rivals)
+            for nth, valid_from, known_from, state, causes, possible, rivals in await segments.fetchall():
+                segment = Segment(valid_from, state, causes, possible, rivals)
                 loaded[keys[nth - 1]].live.append(_Live(segment, known_from, stored=True))
             for nth, *row in await statements.fetchall():
                 one = parse_row(row)
@@ -311,7 +312,6 @@ def _row(row: _Row) -> dict[str, Any]:
     return {
         "subject_id": row.subject_id,
         "valid_from": segment.valid_from,
-        "valid_to": segment.valid_to,
         "known_from": row.since,
         "known_to": row.until,
         "state": None if segment.state is None else orjson.Fragment(segment.state),
@@ -352,7 +352,7 @@ SELECT w.nth, s.id, (
 {_OPENING}
 """
 _LOAD_SEGMENTS = f"""
-SELECT w.nth, g.valid_from, g.valid_to, g.known_from, g.state, g.causes, g.possible, g.rivals
+SELECT w.nth, g.valid_from, g.known_from, g.state, g.causes, g.possible, g.rivals
 {_OPENING}
 JOIN segment g ON g.subject_id = s.id AND g.known_to = {OPEN} AND g.valid_from >= opening.at
 ORDER BY w.nth, g.valid_from
@@ -379,8 +379,8 @@ FROM unnest(%b::bigint[], %b::timestamptz[], %b::bigint[]) AS c(id, valid_from, 
 WHERE g.subject_id = c.id AND g.valid_from = c.valid_from AND g.known_to = {OPEN}
 """
 _INSERT_SEGMENTS = """
-INSERT INTO segment (subject_id, valid_from, valid_to, known_from, known_to, state, causes, possible, rivals)
+INSERT INTO segment (subject_id, valid_from, known_from, known_to, state, causes, possible, rivals)
 SELECT * FROM json_to_recordset(%b::json) AS new(
-    subject_id bigint, valid_from timestamptz, valid_to timestamptz, known_from bigint, known_to bigint, state json,
-    causes json, possible json, rivals json)
+    subject_id bigint, valid_from timestamptz, known_from bigint, known_to bigint, state json, causes json,
+    possible json, rivals json)
 """

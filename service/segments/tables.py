@@ -74,34 +74,30 @@ segment = Table(
     METADATA,
     Column("subject_id", BigInteger, nullable=False),
     Column("valid_from", DateTime(timezone=True), nullable=False),
-    Column("valid_to", DateTime(timezone=True), nullable=False),
     Column("known_from", BigInteger, nullable=False),
     Column("known_to", BigInteger, nullable=False),
     Column("state", JSON),
     Column("causes", JSON, nullable=False),
     Column("possible", JSON, nullable=False),
     Column("rivals", JSON, nullable=False),
-    CheckConstraint("valid_from < valid_to", name="valid_in_order"),
     CheckConstraint("known_from < known_to", name="known_in_order"),
     postgresql_partition_by="RANGE (known_to)",
-    comment="Between two valid times, as known between two positions, a subject was in one state.",
+    comment="From a valid time until the next segment, as known between two positions, a subject was in one state.",
 )
 
 PARTITIONS = f"""
 CREATE TABLE segment_superseded PARTITION OF segment FOR VALUES FROM (MINVALUE) TO ({OPEN});
 CREATE TABLE segment_current PARTITION OF segment FOR VALUES FROM ({OPEN}) TO (MAXVALUE);
-CREATE INDEX ix_segment_current_subject_id_valid_from ON segment_current (subject_id, valid_from);
+-- A segment holds until the next begins, so no two current states of a subject overlap; superseded ones were current
+-- once, so they cannot either.
+CREATE UNIQUE INDEX ix_segment_current_subject_id_valid_from ON segment_current (subject_id, valid_from);
 """
-"""What is known now apart from what was superseded: the everyday question reads only the small one."""
+"""What is known now apart from what was superseded: the everyday question reads only the first."""
 
 LATE_INDEXES = """
-CREATE INDEX ix_segment_superseded_bounds
-    ON segment_superseded (subject_id, known_to, known_from, valid_from, valid_to);
--- No two current states of a subject overlap; superseded ones were current once, so they cannot either.
-ALTER TABLE segment_current ADD CONSTRAINT ex_segment_current_overlap
-    EXCLUDE USING gist (subject_id WITH =, tstzrange(valid_from, valid_to) WITH &&);
+CREATE INDEX ix_segment_superseded_bounds ON segment_superseded (subject_id, known_to, known_from, valid_from);
 """
-"""What the replay of a log does without: made once at its end, when the constraint also checks all of it."""
+"""What the replay of a log does without: made once at its end."""
 
 RIGHTS = """
 GRANT SELECT ON subject, statement, subject_statement, segment, segment_current, segment_superseded

@@ -70,13 +70,18 @@ def _told(row: Sequence[Any]) -> Told:
     return Told(position, str(event_id), recorded_at, latest, orjson.loads(content), orjson.loads(notes))
 
 
-# What was recorded of the very moment comes first; what only changed the statements before it counts where nothing did.
+# What put another state in place of the one that held at the moment comes first; what only changed the statements
+# before it counts where nothing did.
 _LEARNED = """
-SELECT s.coalition, s.family, s.slug, s.actor, e.event_id, e.position, bool_or(g.valid_to > %(as_of)s)
+SELECT s.coalition, s.family, s.slug, s.actor, e.event_id, e.position, bool_or(NOT EXISTS (
+    SELECT FROM segment later
+    WHERE later.subject_id = g.subject_id AND later.known_from <= turn.known AND later.known_to > turn.known
+      AND later.valid_from > g.valid_from AND later.valid_from <= %(as_of)s))
 FROM subject s JOIN segment g ON g.subject_id = s.id
-JOIN event e ON e.position IN (g.known_from, g.known_to)
+CROSS JOIN LATERAL (VALUES (g.known_from, g.known_from), (g.known_to, g.known_to - 1)) AS turn(position, known)
+JOIN event e ON e.position = turn.position
 WHERE s.coalition = %(coalition)s AND g.valid_from <= %(as_of)s
-  AND e.position > %(from)s AND e.position <= %(to)s
+  AND turn.position > %(from)s AND turn.position <= %(to)s
 GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY e.position
 """
 _MOVED = """
