@@ -389,7 +389,7 @@ def _status(state: PledgeState, at: datetime) -> CommitmentStatus:
         return CommitmentStatus.RULED_OUT
     if state.firmness is Firmness.DELIVERED or (state.delivered and state.delivered.complete):
         return CommitmentStatus.DELIVERED
-    if any(passed is not None and passed <= at for passed in map(day_after, (state.deadline, state.ends))):
+    if any(edtf and (passed := day_after(edtf)) is not None and passed <= at for edtf in (state.deadline, state.ends)):
         return CommitmentStatus.LAPSED
     if started:
         return CommitmentStatus.PARTLY_DELIVERED

@@ -50,6 +50,19 @@ class _Live:
     segment: Segment
     since: int
     stored: bool
+    _causes: list[dict[str, Any]] | None = None
+
+    @property
+    def causes(self) -> list[dict[str, Any]]:
+        """The statements behind it, read once: every answer about the subject goes through them."""
+        if self._causes is None:
+            self._causes = _shown(self.segment.causes)
+        return self._causes
+
+
+def _shown(stored: bytes) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = [] if stored == NOTHING else orjson.loads(stored)
+    return found
 
 
 class _Row(NamedTuple):
@@ -94,8 +107,7 @@ def _references(earlier: list[dict[str, Any]], passed: Sequence[_Live]) -> list[
     for live in reversed(passed):
         if len(found) >= MOST_REFERENCES:
             break
-        if live.segment.causes != NOTHING:
-            found[:0] = orjson.loads(live.segment.causes)
+        found[:0] = live.causes
     return (earlier + found)[-MOST_REFERENCES:]
 
 
@@ -113,8 +125,8 @@ class View(NamedTuple):
         return StateRow(
             key=self.key,
             state=None if last.state is None else orjson.loads(last.state),
-            possible=orjson.loads(last.possible),
-            rivals=orjson.loads(last.rivals),
+            possible=_shown(last.possible),
+            rivals=_shown(last.rivals),
             references=_references(self.earlier, passed),
         )
 
