@@ -5,13 +5,16 @@ from starlette.responses import Response
 
 from service.api.answered import CoalitionAnswer, CoalitionPage, Status
 from service.api.answering import AskedPage, Found, continued, find_states, page
+from service.api.past import TIMEMAP_ANSWERS, AskedTimeMap, answer_timemap, find_past
 from service.domain.answers import Json
 from service.domain.dates import render_instant
 from service.domain.errors import Unknown
 from service.domain.status import status
+from service.segments.mementos import Page
 from service.segments.query import References, Scope, Span, spans_at
 from service.web.asking import Asked, basis_of, read_query
-from service.web.describing import documented, view
+from service.web.describing import documented, page_with_past, view
+from service.web.mementos import past_of
 from service.web.sending import answer
 from service.web.serving import Door, Services, may_read, services
 
@@ -87,7 +90,8 @@ def _coalition(slug: str, state: Json, span: Span | None) -> Json:
     operation_id="getCoalitionStatus",
     openapi_extra=documented(
         Asked,
-        answers=view(
+        headers=["Accept-Datetime"],
+        answers=page_with_past(
             Status,
             "Where the coalition stands.",
             links={"getCountryCommitments": {"code": "$response.body#/leads/0"}},
@@ -99,16 +103,29 @@ async def get_status(request: Request, coalition: str) -> Response:
     """Where the coalition stands: phase, members, stances, commitments, ceasefires, meetings, warnings."""
     asked = read_query(request, Asked)
     served = services(request)
-    found = await find_states(
-        served, asked, Scope.COALITION, {"coalition": coalition}, references=References.LISTED_WHOLE
-    )
+    values = {"coalition": coalition}
+    past = await find_past(request, served, asked, Page.COALITION, values)
+    if past is not None:
+        return past
+    found = await find_states(served, asked, Scope.COALITION, values, references=References.LISTED_WHOLE)
     subjects = [(row.key, row.state, row.references, row.rivals) for row in found.rows if row.state is not None]
     content = {
         **status(subjects, found.moment, coalition),
         "basis": basis_of(request, found.basis, found.moment),
         "possible": found.possible(),
     }
-    return answer(request, content, _tables(content))
+    return answer(request, content, _tables(content), headers=past_of(request, found.basis.known_at))
+
+
+@router.get(
+    "/v1/coalitions/{coalition}/status/timemap",
+    operation_id="listStatusMementos",
+    openapi_extra=documented(AskedTimeMap, answers=TIMEMAP_ANSWERS, refuses=[404]),
+)
+async def list_status_mementos(request: Request, coalition: str) -> Response:
+    """The mementos of a coalition's status: when something in it changed (a TimeMap, RFC 7089)."""
+    asked = read_query(request, AskedTimeMap)
+    return await answer_timemap(request, services(request), asked, Page.COALITION, {"coalition": coalition})
 
 
 def _tables(content: Json) -> dict[str, list[Json]]:

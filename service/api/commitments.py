@@ -6,14 +6,17 @@ from starlette.responses import RedirectResponse, Response
 
 from service.api.answered import CommitmentPage, CountryAnswer
 from service.api.answering import AskedPage, continued, find_states, page
+from service.api.past import TIMEMAP_ANSWERS, AskedTimeMap, answer_timemap, find_past
 from service.domain.actors import is_country, name_of, parse_actor
 from service.domain.answers import Json
 from service.domain.errors import Fault, Invalid, Unknown
 from service.domain.pledge import LADDER, Category, CommitmentStatus, Firmness
 from service.domain.statement import Slug
+from service.segments.mementos import Page
 from service.segments.query import Scope
 from service.web.asking import Asked, basis_of, read_query
-from service.web.describing import Answer, documented, view
+from service.web.describing import Answer, documented, page_with_past, view
+from service.web.mementos import past_of
 from service.web.sending import answer
 from service.web.serving import Door, may_read, services
 
@@ -37,14 +40,18 @@ class AskedCommitments(AskedPage):
     stale: bool | None = None
 
 
+MOVED = Answer("The country goes by a code; the answer is under it.", headers=["Location"])
+
+
 @router.get(
     "/v1/countries/{code}/commitments",
     operation_id="getCountryCommitments",
     openapi_extra=documented(
         AskedCountry,
+        headers=["Accept-Datetime"],
         answers={
-            **view(CountryAnswer, "The country's roles, stances and commitments."),
-            308: Answer("The country goes by a code; the answer is under it.", headers=["Location"]),
+            **page_with_past(CountryAnswer, "The country's roles, stances and commitments."),
+            308: MOVED,
         },
         refuses=[404],
     ),
@@ -55,12 +62,11 @@ async def get_country_commitments(request: Request, code: str) -> Response:
     served = services(request)
     country = _country(code)
     if country != code:
-        address = request.url.path.replace(f"/{code}/", f"/{country}/")
-        if "format" in request.scope:  # it was asked for as a suffix
-            address += f".{request.scope['format']}"
-        query = f"?{request.url.query}" if request.url.query else ""
-        return RedirectResponse(address + query, status_code=308)
+        return _redirect(request, code, country)
     values = {"actor": country, "coalition": asked.coalition}
+    past = await find_past(request, served, asked, _page_of(asked.coalition), values)
+    if past is not None:
+        return past
     scope = Scope.COUNTRY if asked.coalition is None else Scope.COUNTRY_IN_COALITION
     found = await find_states(served, asked, scope, values)
     own = [row for row in found.rows if row.key.actor == country]
@@ -78,7 +84,41 @@ async def get_country_commitments(request: Request, code: str) -> Response:
     }
     of_roles = [{"coalition": coalition, "role": role} for coalition, role in content["roles"].items()]
     tables = {**{name: content[name] for name in ("commitments", "stances", "possible")}, "roles": of_roles}
-    return answer(request, content, tables)
+    return answer(request, content, tables, headers=past_of(request, found.basis.known_at))
+
+
+class AskedCountryTimeMap(AskedTimeMap):
+    """The parameters of a country's list of mementos."""
+
+    coalition: Slug | None = Field(None, description="one coalition; default all")
+
+
+@router.get(
+    "/v1/countries/{code}/commitments/timemap",
+    operation_id="listCountryMementos",
+    openapi_extra=documented(AskedCountryTimeMap, answers={**TIMEMAP_ANSWERS, 308: MOVED}, refuses=[404]),
+)
+async def list_country_mementos(request: Request, code: str) -> Response:
+    """The mementos of a country's commitments: when something in them changed (a TimeMap, RFC 7089)."""
+    asked = read_query(request, AskedCountryTimeMap)
+    country = _country(code)
+    if country != code:
+        return _redirect(request, code, country)
+    values = {"actor": country, "coalition": asked.coalition}
+    return await answer_timemap(request, services(request), asked, _page_of(asked.coalition), values)
+
+
+def _page_of(coalition: str | None) -> Page:
+    return Page.COUNTRY if coalition is None else Page.COUNTRY_IN_COALITION
+
+
+def _redirect(request: Request, code: str, country: str) -> Response:
+    """The way to the same page under the country's code."""
+    address = request.url.path.replace(f"/{code}/", f"/{country}/")
+    if "format" in request.scope:  # it was asked for as a suffix
+        address += f".{request.scope['format']}"
+    query = f"?{request.url.query}" if request.url.query else ""
+    return RedirectResponse(address + query, status_code=308)
 
 
 def _country(code: str) -> str:

@@ -1,7 +1,8 @@
 """What the doors share.
 
 `serving` the services behind them and the caller's rights · `asking` the point asked about, and its basis · `bodies`
-what a write sends · `problems` how every refusal looks · `pinned` answers that never change, remembered.
+what a write sends · `problems` how every refusal looks · `pinned` answers that never change, remembered · `mementos`
+a page's past by header.
 
 `describing` is what a route says of itself · `document` makes the OpenAPI document of it, with `schemas` and the shared
 words of `vocabulary` · `docs` serves it.

@@ -5,7 +5,7 @@ Models are named, not schemas: the document has each once. Nothing here is looke
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import BaseModel
@@ -102,6 +102,14 @@ def view(
     headers = (*CACHED, "Vary", *(("Link",) if paged else ()))
     content = {JSON: model, **(_TABLES if tables else {})}
     return {200: Answer(what, content, headers, links or {}), 304: KNOWN}
+
+
+def page_with_past(model: Any, what: str, *, links: Links | None = None) -> dict[int, Answer]:  # noqa: ANN401 - a type
+    """How a page is answered whose past can be asked for by header: as any view, or with the way to a memento."""
+    found = view(model, what, links=links)
+    whole = replace(found[200], headers=(*CACHED, "Vary", "Link", "Memento-Datetime"))
+    led = Answer("The way to the memento that `Accept-Datetime` asks for.", headers=("Location", "Link", "Vary"))
+    return {**found, 200: whole, 302: led}
 
 
 def log(page: Any, event: Any, what: str, *, links: Links) -> dict[int, Answer]:  # noqa: ANN401 - types

@@ -160,7 +160,7 @@ def wanted_format(scope: Scope, accept: str | None) -> str:
     named: str = scope.get("format", "")
     if named or not accept or accept == "*/*":
         return named or "json"
-    for part in _by_preference(accept):
+    for part in by_preference(accept):
         if part in _BY_TYPE:
             return _BY_TYPE[part]
         if part in ("application/json", "application/*", "*/*"):
@@ -168,7 +168,7 @@ def wanted_format(scope: Scope, accept: str | None) -> str:
     return "json"
 
 
-def _by_preference(accept: str) -> list[str]:
+def by_preference(accept: str) -> list[str]:
     """The media types of an `Accept` header, most wanted first (RFC 9110 §12.5.1)."""
     weighed = []
     for number, part in enumerate(accept.split(",")):

@@ -20,6 +20,7 @@ from service.domain.answers import Json
 from service.domain.errors import Fault, Invalid, RegistryError
 from service.web.bodies import NotJson, PreconditionRequired, TooLarge
 from service.web.kinds_of_problem import KINDS
+from service.web.mementos import BadAcceptDatetime
 from service.web.serving import Forbidden, Unauthenticated, services
 
 _LOGGER = logging.getLogger(__name__)
@@ -27,6 +28,7 @@ _LOGGER = logging.getLogger(__name__)
 _STATUS: dict[type[RegistryError], HTTPStatus] = {
     errors.Stale: HTTPStatus.PRECONDITION_FAILED,
     errors.Refused: HTTPStatus.CONFLICT,
+    BadAcceptDatetime: HTTPStatus.BAD_REQUEST,
     errors.Invalid: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.Unknown: HTTPStatus.NOT_FOUND,
     errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from fastapi import Request
 from fastapi.routing import APIRoute
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from service.access import Access, Caller, Role
@@ -52,8 +53,10 @@ class Door(APIRoute):
     """
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request."""
-        if scope["method"] not in (self.methods or ()):
+        """Answers one request; one for the head alone is answered without a body, wherever there is one to get."""
+        methods = self.methods or set()
+        head_alone = scope["method"] == "HEAD" and "GET" in methods
+        if scope["method"] not in methods and not head_alone:
             await super().handle(scope, receive, send)
             return
         request = Request(scope, receive, send)
@@ -61,7 +64,17 @@ class Door(APIRoute):
             assert needed.dependency is not None
             await needed.dependency(request)
         response = await self.endpoint(request, **scope["path_params"])
+        if head_alone:  # a stream is not even begun
+            response = _HeadAlone(response)
         await response(scope, receive, send)
+
+
+class _HeadAlone(Response):
+    """Another answer's status and headers."""
+
+    def __init__(self, whole: Response) -> None:
+        self.status_code, self.raw_headers = whole.status_code, whole.raw_headers
+        self.body, self.background = b"", None
 
 
 class Unauthenticated(RegistryError):

@@ -68,6 +68,10 @@ TAKEN: dict[str, Json] = {
     "Last-Event-ID": {
         "description": "the last `id` that the client has seen: a position", "pattern": "^[0-9]{1,18}$", "example": "57"
     },
+    "Accept-Datetime": {
+        "description": "asks for the page as it was then (RFC 7089); to the second, which means through its end",
+        "example": "Thu, 31 Jul 2025 12:00:00 GMT",
+    },
 }  # fmt: skip
 """The headers that are read."""
 
@@ -75,7 +79,8 @@ SENT: dict[str, Json] = {
     "ETag": {"description": "names this version of the answer; for `If-None-Match` and `If-Match`"},
     "Cache-Control": {"description": "for how long the answer may be kept: for ever where both axes are named"},
     "Vary": {"description": "which headers make another answer"},
-    "Link": {"description": "the next page, with all its filters (RFC 8288); not on the last"},
+    "Link": {"description": "the next page, with all its filters (RFC 8288); or a page's past (RFC 7089)"},
+    "Memento-Datetime": {"description": "on a memento: when what it says came to be known (RFC 7089)"},
     "Location": {"description": "where it is found from now on"},
     "Idempotency-Replayed": {"description": "`true`: this was answered before, to the same key"},
     "Retry-After": {"description": "after how many seconds to try again", "type": "integer"},
@@ -84,5 +89,5 @@ SENT: dict[str, Json] = {
 }
 """The headers that are sent."""
 
-SOMETIMES = frozenset({"Link", "Idempotency-Replayed"})
+SOMETIMES = frozenset({"Link", "Memento-Datetime", "Idempotency-Replayed"})
 """The headers that an answer need not have."""
