@@ -33,6 +33,7 @@ from service.examine import examine
 from service.load import import_lines, load_seeds
 from service.log.read import event_json, read_events
 from service.main import create_app
+from service.migrate import check_rules
 from service.migrate import migrate as migrate_database
 from service.postgres import PostgresError, is_running, private_postgres
 from service.record import Recorder
@@ -61,6 +62,7 @@ def serve(*, seeds: Annotated[bool, typer.Option(help="Load the seeds first.")] 
     settings = _settings()
     with _database(settings) as url, _kept_running(settings):
         migrate_database(url)
+        check_rules(url)
         if seeds:
             added = asyncio.run(_with_recorder(url, lambda recorder: load_seeds(recorder, SEEDS)))
             _talk.print(f"seeds: {added} new")

@@ -19,6 +19,7 @@ from sqlalchemy import MetaData
 from service.domain.errors import Unavailable
 
 OWNER, WRITER, READER = "registry_owner", "registry_writer", "registry_reader"
+_LOCK_PATIENCE = "3s"  # less than a stop waits for answers: nobody waits longer for what somebody else has locked
 OPEN = 2**63 - 1  # the upper bound of what is still known: an open end that sorts and compares
 
 METADATA = MetaData(
@@ -52,6 +53,7 @@ async def _configure(connection: Connection) -> None:
     register_json(connection)
     await connection.execute(f"SET ROLE {WRITER}".encode())
     await connection.execute(b"SET TIME ZONE 'UTC'")
+    await connection.execute(f"SET lock_timeout TO '{_LOCK_PATIENCE}'".encode())
 
 
 @asynccontextmanager

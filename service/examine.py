@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import psycopg
 
 from service.database import WRITER
-from service.migrate import OLDEST, find_revision, present_revision
+from service.domain.timeline import RULES_VERSION
+from service.migrate import OLDEST, READ_RULES, find_revision, present_revision
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,11 @@ def _value(connection: psycopg.Connection[tuple[object, ...]], sql: str) -> obje
 
 
 _LOOKS = (
+    (
+        "the states were computed by the rules of this version",
+        f"SELECT ({READ_RULES}) = '{RULES_VERSION}'",
+        "run ./run rebuild",
+    ),
     (
         "the login may act as the writer",
         f"SELECT pg_has_role(current_user, '{WRITER}', 'MEMBER')",

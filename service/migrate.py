@@ -20,9 +20,11 @@ from sqlalchemy.pool import NullPool
 from service.database import OWNER, READER, WRITER, fetch
 from service.database import Connection as AsyncConnection
 from service.domain.errors import Unavailable
+from service.domain.timeline import RULES_VERSION
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 OLDEST = 150_000  # PostgreSQL 15
+READ_RULES = "SELECT rules_version FROM build"
 
 _ROLE = """
 DO $$ BEGIN
@@ -115,6 +117,22 @@ def find_revision(login: psycopg.Connection[tuple[object, ...]]) -> object:
         return None
     row = login.execute("SELECT version_num FROM alembic_version").fetchone()
     return None if row is None else row[0]
+
+
+OTHER_RULES = "The states were computed by other rules than this version has: run `./run rebuild`."
+
+
+def check_rules(url: str) -> None:
+    """Raises `Unavailable` where a migrated database has states that this version would answer otherwise."""
+    with psycopg.connect(url, autocommit=True) as login:
+        if login.execute(READ_RULES.encode()).fetchone() != (RULES_VERSION,):
+            raise Unavailable(OTHER_RULES)
+
+
+async def read_rules(connection: AsyncConnection) -> str | None:
+    """By which rules the states of a migrated database were computed."""
+    rows = await fetch(connection, READ_RULES)
+    return rows[0][0] if rows else None
 
 
 async def read_revision(connection: AsyncConnection) -> str | None:

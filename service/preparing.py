@@ -19,7 +19,7 @@ from service.log.append import Head, Tail
 from service.log.codec import Entry
 from service.log.merkle import Frontier
 from service.segments.effective import Versions, load_known
-from service.segments.query import Background
+from service.segments.query import Background, Truces
 from service.segments.revise import Changes, Planes, Touches, View, in_force, touches
 from service.submission import Recorded, Submission
 
@@ -42,8 +42,8 @@ class _Accepted:
     views: tuple[View, ...] = ()
     truces: tuple[View, ...] = ()  # the ceasefires that it, or one before it in the batch, touches
 
-    def record(self, tail: Tail, ceasefires: frozenset[SubjectKey]) -> Recorded:
-        """Puts its events at the end of the log; ``ceasefires`` are those in force before the batch."""
+    def record(self, tail: Tail, ceasefires: Truces) -> Recorded:
+        """Puts its events at the end of the log; ``ceasefires`` are those in force before the batch, and when."""
         by = self.submission.recorded_by
         events = tuple(tail.push(step.entry, recorded_by=by, about=step.about) for step in self.steps)
         moment = max(events[-1].recorded_at, *(one.bounds.latest for one in self.statements))

@@ -11,6 +11,7 @@ hold, or something has to be read for it first, it is done under the gate instea
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -31,6 +32,7 @@ from service.submission import Answer, Retry, Submission
 _LOGGER = logging.getLogger(__name__)
 _LANES = 2  # while the database writes one batch, the next is prepared
 _MOST_EVENTS = 1000  # in one transaction: bounds its length, and so the wait of whoever comes next
+_LAST_SECONDS = 0.5  # at the end, for writes whose clients have been waited for already
 
 
 class _Begun(NamedTuple):
@@ -70,17 +72,21 @@ class Recorder:
         self._standing = Standing()
         self._preparing = asyncio.Lock()  # both: first come, first served, so that batches are written as they were
         self._turn = asyncio.Lock()  # prepared; one that has to read keeps the first lock into its turn
+        self._kept_out = 0  # how often somebody else has held the gate for too long
 
     async def __aenter__(self) -> Self:
         self._tasks = [asyncio.create_task(self._run(), name=f"recorder {nth}") for nth in range(_LANES)]
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Finishes what has arrived, then ends."""
-        await self._waiting.join()
+        """Finishes what has arrived, as far as the database lets it, then ends."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_SECONDS):
+                await self._waiting.join()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._refuse_waiting(Unavailable("The service is stopping; nothing was recorded. Try again in a moment."))
 
     async def record(self, submission: Submission) -> Answer:
         """Records a request; answers once it is durable. Raises what refused it, and then it left no trace."""
@@ -103,9 +109,17 @@ class Recorder:
             finally:
                 for submission in batch:
                     if not submission.answer.done():
-                        submission.answer.set_exception(Unavailable("The service is stopping; try again."))
+                        submission.answer.set_exception(Unavailable(_CUT_OFF))
                     submission.answer.exception()  # whoever asked may have gone away
                     self._waiting.task_done()
+
+    def _refuse_waiting(self, error: Unavailable) -> None:
+        """Refuses all that no batch has taken up."""
+        while not self._waiting.empty():
+            submission = self._waiting.get_nowait()
+            _refuse_all([submission], error)
+            submission.answer.exception()  # whoever asked may have gone away
+            self._waiting.task_done()
 
     async def _gather(self) -> list[Submission]:
         """What is recorded together next: all that has arrived, and what is just being read off the network.
@@ -146,6 +160,7 @@ class Recorder:
 
     async def _commit(self, batch: Sequence[Submission]) -> list[tuple[Submission, Outcome]]:
         """Prepares the batch, and writes it in its turn; answers once it is durable."""
+        kept_out = self._kept_out
         try:
             async with AsyncExitStack() as preparing:
                 await preparing.enter_async_context(self._preparing)
@@ -153,10 +168,16 @@ class Recorder:
                 if prepared is not None:
                     await preparing.aclose()
                 async with self._turn:
+                    self._refuse_if_kept_out(since=kept_out)
                     return await self._write_in_turn(batch, prepared, preparing)
         except BaseException:
             self._standing.forget()
             raise
+
+    def _refuse_if_kept_out(self, *, since: int) -> None:
+        """Whoever waited for the batch before, which was kept out, has waited as long."""
+        if since != self._kept_out:
+            raise Unavailable(_GATE_IS_HELD)
 
     async def _write_in_turn(
         self, batch: Sequence[Submission], prepared: Prepared | None, preparing: AsyncExitStack
@@ -167,6 +188,8 @@ class Recorder:
                 async with self._pool.connection() as connection:
                     try:
                         begun = await _open(connection, batch)
+                    except psycopg.errors.LockNotAvailable:
+                        raise
                     except psycopg.OperationalError as error:
                         if last_try:
                             raise Unavailable(_NOTHING_RECORDED) from error
@@ -177,6 +200,12 @@ class Recorder:
                         if not connection.closed:
                             await connection.execute("ROLLBACK")
                         raise
+            except psycopg.errors.LockNotAvailable as error:  # never of a COMMIT: it waits for no lock
+                _LOGGER.warning("another transaction holds the gate or a table of the registry; writes are refused")
+                self._kept_out += 1
+                held = Unavailable(_GATE_IS_HELD)
+                self._refuse_waiting(held)
+                raise held from error
             except PoolTimeout as error:
                 raise Unavailable(_NOTHING_RECORDED) from error
         raise AssertionError  # the second try has returned or raised
@@ -205,7 +234,7 @@ class Recorder:
         tail = Tail.after(begun.head)
         keys: list[tuple[Retry, Answer]] = []
         for one in prepared.accepted:
-            submission, recorded = one.submission, one.record(tail, begun.background.ceasefires)
+            submission, recorded = one.submission, one.record(tail, begun.background.truces)
             answer = Answer(submission.render(recorded), recorded.events[0].position)
             outcomes.append((submission, answer))
             if submission.retry is not None:
@@ -222,6 +251,11 @@ class Recorder:
 
 
 _NOTHING_RECORDED = "The database does not answer; nothing was recorded. Try again in a moment."
+_GATE_IS_HELD = "Another transaction keeps the database from recording; nothing was recorded. Try again in a moment."
+_CUT_OFF = (
+    "The service stopped before this was answered, so it is not known whether it was recorded. "
+    "Send it again with the same Idempotency-Key: it is then recorded once."
+)
 _UNCERTAIN = (
     "The database went away, so it is not known whether this was recorded. "
     "Send it again with the same Idempotency-Key: it is then recorded once."

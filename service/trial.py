@@ -39,7 +39,7 @@ async def _try_out(connection: Connection, submission: Submission) -> Trial:
         assert isinstance(refusal, RegistryError)
         raise refusal
     (accepted,) = prepared.accepted
-    recorded = accepted.record(Tail.after(head), background.ceasefires)
+    recorded = accepted.record(Tail.after(head), background.truces)
     similar = [
         await find_similar(connection, one.event) if isinstance(one.event, Statement) else []
         for one in submission.entries

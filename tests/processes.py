@@ -11,10 +11,11 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from email.message import Message
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from service import postgres
 from service.settings import Settings
@@ -92,6 +93,32 @@ def begin(*arguments: str | Path, **settings: str) -> subprocess.Popen[bytes]:
     )
 
 
+class Reply(NamedTuple):
+    """What was answered, read to its end."""
+
+    status: int
+    headers: Message
+    body: bytes
+
+    @property
+    def content(self) -> Any:
+        """The body, of JSON."""
+        return json.loads(self.body)
+
+
+def exchange(
+    port: int, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+) -> Reply:
+    """One request on a connection of its own; raises `OSError` or `HTTPException` where it is cut off."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    try:
+        connection.request(method, path, body, dict(headers or {}))
+        answer = connection.getresponse()
+        return Reply(answer.status, answer.headers, answer.read())
+    finally:
+        connection.close()
+
+
 class Server:
     """A running service, started like any user does; what it says on standard error is kept in a file."""
 
@@ -131,15 +158,9 @@ class Server:
 
     def get(self, path: str) -> Any:
         """The JSON at an address, which must be there."""
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=PATIENCE)
-        try:
-            connection.request("GET", path)
-            answer = connection.getresponse()
-            content = answer.read()
-            assert answer.status == 200, content
-            return json.loads(content)
-        finally:
-            connection.close()
+        reply = exchange(self.port, "GET", path)
+        assert reply.status == 200, reply.body
+        return reply.content
 
     def events(self) -> list[Json]:
         """The whole log."""

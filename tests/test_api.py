@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -285,6 +286,33 @@ def test_the_states_of_a_write_equal_those_that_are_read(database: str) -> None:
         assert read == state
         (listed,) = get(client, "/v1/coalitions/willing/pledges")["items"]
         assert listed == state
+
+
+def _in_days(number: int) -> Json:
+    day = datetime.now(UTC).date() + timedelta(days=number)
+    return {"edtf": day.isoformat(), "basis": "stated"}
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends", "status"),
+    [(-9, None, "met"), (-9, 3, "outstanding"), (1, 3, "outstanding"), (3, None, "met"), (3, 7, "met")],
+)
+def test_a_statement_dated_in_the_future_is_answered_with_the_ceasefires_of_that_day(
+    database: str, begins: int, ends: int | None, status: str
+) -> None:
+    """It is dated in five days; the ceasefire begins and ends in so many."""
+    with registry(database) as client:
+        post(client, statement("ceasefire.took_effect", subject="truce", actors=[], occurred=_in_days(begins)))
+        if ends is not None:
+            post(client, statement("ceasefire.ended", subject="truce", actors=[], occurred=_in_days(ends)))
+        said = pledge(conditions=[{"kind": "ceasefire_in_force"}]) | {"occurred": _in_days(5)}
+        tried = client.post("/v1/statements?dry_run=true", json=said).json()
+        made = post(client, said)
+        (read,) = get(client, f"/v1/subjects/willing/pledge/ground-troops?as_of={said['occurred']['edtf']}")["items"]
+
+    assert made["states"] == [read]
+    for (state,) in (tried["states"], made["states"]):
+        assert state["conditions"][0]["status"] == status
 
 
 def test_a_batch_is_recorded_in_order_with_all_its_states(database: str) -> None:

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from starlette.testclient import TestClient
 
-from tests.processes import Server, serving, wait_until
+from tests.processes import Server, exchange, serving, wait_until
 from tests.registry import TOKEN, Json, allow, note, post, registry, statement
 
 
@@ -68,13 +68,10 @@ class Listener:
 
 def say(server: Server, said: Json, path: str = "/v1/statements", **headers: str) -> Json:
     """Records something through a running server."""
-    connection = http.client.HTTPConnection(server.host, server.port, timeout=60)
     headers |= {"Content-Type": "application/json", "Authorization": f"Bearer {TOKEN}"}
-    connection.request("POST", path, json.dumps(said), headers)
-    answer = connection.getresponse()
-    content: Json = json.loads(answer.read())
-    connection.close()
-    assert answer.status == 201, content
+    reply = exchange(server.port, "POST", path, json.dumps(said).encode(), headers)
+    assert reply.status == 201, reply.body
+    content: Json = reply.content
     return content
 
 

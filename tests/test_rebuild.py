@@ -10,16 +10,22 @@ from typing import Any
 
 import psycopg
 import pytest
+from alembic import command
 from hypothesis import given, strategies
+from sqlalchemy import create_engine
+from sqlalchemy.pool import NullPool
 
+from service.domain import timeline
 from service.domain.errors import Unavailable
+from service.examine import examine
+from service.migrate import _config, check_rules
 from service.segments import rebuild as rebuilding
 from service.segments.rebuild import Finding, rebuild, verify
 from service.segments.tables import DERIVED
 from tests.judging import bench, rows_of
 from tests.processes import wait_until
 from tests.profiles import histories as so_many
-from tests.registry import note, post, registry, statement
+from tests.registry import Json, note, post, registry, statement
 from tests.strategies import History, histories
 
 TABLES = (*DERIVED, "segment_current", "segment_superseded")
@@ -114,6 +120,80 @@ def test_what_a_rebuild_replaces_is_said_and_is_right_afterwards(database: str) 
     assert Finding("is missing", "statement", 1) in findings
     assert rows_of(database) == before
     assert asyncio.run(verify(database)) == []
+
+
+@pytest.mark.parametrize(
+    "change", ["latest = latest + interval '1 second'", "current = NOT current", "known_from = known_from - 1"]
+)
+def test_a_membership_that_says_something_else_is_found(database: str, change: str) -> None:
+    record_histories(database, 1)
+    run_sql(
+        database,
+        f"UPDATE subject_statement SET {change} WHERE ctid = (SELECT min(ctid) FROM subject_statement)",
+    )
+    assert {finding.where for finding in asyncio.run(verify(database))} == {"subject_statement"}
+    assert {finding.where for finding in asyncio.run(rebuild(database))} == {"subject_statement"}
+    assert asyncio.run(verify(database)) == []
+
+
+def test_a_statement_that_is_corrected_while_it_is_verified_is_no_finding(database: str) -> None:
+    with registry(database) as client:
+        said = post(client, statement(actors=["FR", "GB"]))["event"]["event_id"]
+        changed: list[Json] = []
+
+        def correct(done: int, total: int) -> None:
+            changes = {"actors": ["DE"], "occurred": {"edtf": "2025-08-01", "basis": "stated"}}
+            changed.append(note(client, said, "corrections", {"changes": changes, "reason": "entry_error"}))
+
+        assert asyncio.run(verify(database, correct)) == []
+        assert changed
+
+
+# --- by which rules ---------------------------------------------------------------------------------------------------
+
+
+def test_states_that_other_rules_made_are_neither_served_nor_written_on_until_they_are_rebuilt(database: str) -> None:
+    with registry(database) as client:
+        post(client, statement())
+        before = rows_of(database)
+        run_sql(database, "UPDATE build SET rules_version = '0'")
+        for refused in (
+            client.get("/readyz"),
+            client.post("/v1/statements", json=statement()),
+            client.post("/v1/statements?dry_run=true", json=statement()),
+        ):
+            assert refused.status_code == 503
+            assert "./run rebuild" in refused.json()["detail"]
+        assert [check.remedy for check in examine(database) if "rules" in check.what and not check.ok] == [
+            "run ./run rebuild"
+        ]
+        with pytest.raises(Unavailable, match="run rebuild"):
+            check_rules(database)
+        assert rows_of(database) == before
+
+        assert asyncio.run(rebuild(database)) == []
+        check_rules(database)
+        assert client.get("/readyz").status_code == 200
+        post(client, statement())
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+def test_a_migration_takes_what_is_recorded_for_the_work_of_the_first_rules(
+    database: str, recorded: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if recorded:
+        record_histories(database, 1)
+    url = "postgresql+psycopg://"
+    engine = create_engine(url, creator=lambda: psycopg.connect(database), poolclass=NullPool)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("SET ROLE registry_owner")
+        config = _config(connection)
+        monkeypatch.setattr(timeline, "RULES_VERSION", "7")
+        command.downgrade(config, "0005-1")
+        command.upgrade(config, "head")
+        connection.commit()
+    engine.dispose()
+    assert count(database, "SELECT rules_version FROM build") == ("1" if recorded else "7")
 
 
 # --- the same tables --------------------------------------------------------------------------------------------------

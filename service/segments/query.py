@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 import orjson
 
 from service.database import OPEN, Connection, fetch
-from service.domain.errors import Fault, Invalid
+from service.domain.errors import Fault, Invalid, Unavailable
 from service.domain.subject import SubjectKey
-from service.domain.timeline import NOTHING
+from service.domain.timeline import NOTHING, RULES_VERSION
 from service.log.append import SHARE_GATE
+from service.migrate import OTHER_RULES
 
 MOST_REFERENCES = 50
 """How many of the statements behind a state an answer lists: the latest, in order; its history has them all."""
@@ -164,21 +165,27 @@ def _flat(references: bytes) -> list[dict[str, Any]]:
     return [one for causes in orjson.loads(references) for one in causes][-MOST_REFERENCES:]
 
 
+_TRUCE = f"SELECT g.state, g.valid_from FROM segment g WHERE g.subject_id = s.id AND {_KNOWN_NOW}"
+_UNTIL = f"SELECT min(n.valid_from) FROM segment n WHERE n.subject_id = s.id AND n.known_to = {OPEN}"
+# A statement may be dated in the future: then counts what is foreseen of a ceasefire. (`now()` was before the gate.)
 FIND_BACKGROUND = f"""
-SELECT b.build, k.coalition, k.family, k.slug, k.actor
-FROM (SELECT 'subject'::regclass::oid::bigint AS build) b LEFT JOIN (
-    SELECT coalition, family, slug, actor FROM subject
+SELECT b.build, b.rules_version, k.coalition, k.family, k.slug, k.actor, k.valid_from, k.valid_to
+FROM (SELECT 'subject'::regclass::oid::bigint AS build, (SELECT rules_version FROM build) AS rules_version) b
+LEFT JOIN (
+    SELECT coalition, family, slug, actor, NULL::timestamptz AS valid_from, NULL::timestamptz AS valid_to FROM subject
     WHERE coalition = ANY(%b::text[]) AND family = 'coalition' AND slug = 'registration'
     UNION ALL
-    SELECT s.coalition, s.family, s.slug, s.actor
+    SELECT s.coalition, s.family, s.slug, s.actor, g.valid_from, ({_UNTIL} AND n.valid_from > g.valid_from)
     FROM subject s CROSS JOIN LATERAL (
-        SELECT g.state FROM segment g
-        WHERE g.subject_id = s.id AND {_KNOWN_NOW} AND g.valid_from <= clock_timestamp()
-        ORDER BY g.valid_from DESC LIMIT 1
+        ({_TRUCE} AND g.valid_from <= statement_timestamp() ORDER BY g.valid_from DESC LIMIT 1)
+        UNION ALL
+        {_TRUCE} AND g.valid_from > statement_timestamp()
     ) g
     WHERE s.family = 'ceasefire' AND s.coalition = ANY(%b::text[]) AND g.state->>'state' IN ('in_force', 'violated')
 ) k ON true
 """
+Truces = Mapping[SubjectKey, Sequence[tuple[datetime, datetime | None]]]
+"""From when to when ceasefires are in force, from now on, as far as can be foreseen; None is an open end."""
 
 
 class Background(NamedTuple):
@@ -186,17 +193,21 @@ class Background(NamedTuple):
 
     build: int  # changes when a rebuild puts other tables in place
     coalitions: frozenset[str]  # the registered ones
-    ceasefires: frozenset[SubjectKey]  # those in force now
+    truces: Truces
 
     @classmethod
     def of(cls, rows: Sequence[Any]) -> "Background":
-        """The rows, read."""
-        keys = [SubjectKey(*key) for _, *key in rows if key[0] is not None]
-        return cls(
-            build=rows[0][0],
-            coalitions=frozenset(key.coalition for key in keys if key.family == "coalition"),
-            ceasefires=frozenset(key for key in keys if key.family == "ceasefire"),
-        )
+        """The rows, read. Raises `Unavailable` where other rules computed the states: none fold on from them."""
+        build, rules_version = rows[0][:2]
+        if rules_version != RULES_VERSION:
+            raise Unavailable(OTHER_RULES)
+        coalitions, truces = set(), dict[SubjectKey, list[tuple[datetime, datetime | None]]]()
+        for _, _, *key, valid_from, valid_to in rows:
+            if valid_from is not None:
+                truces.setdefault(SubjectKey(*key), []).append((valid_from, valid_to))
+            elif key[0] is not None:
+                coalitions.add(key[0])
+        return cls(build, frozenset(coalitions), truces)
 
 
 _REGISTRATION = """

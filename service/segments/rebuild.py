@@ -20,6 +20,7 @@ from service.database import METADATA, OPEN, OWNER, Connection, fetch, register_
 from service.domain.decide import Revision, decide
 from service.domain.errors import Refused, RegistryError, Unavailable
 from service.domain.statement import Event
+from service.domain.timeline import RULES_VERSION
 from service.log import append
 from service.log.codec import commit, leaf_hash, lift
 from service.log.merkle import Frontier
@@ -223,6 +224,7 @@ async def _create_beside(connection: Connection) -> None:
     await connection.execute(f"CREATE SCHEMA {_BESIDE}".encode())
     for ddl in _definitions():
         await connection.execute(ddl.encode())
+    await connection.execute("INSERT INTO build VALUES (1, %s)", (RULES_VERSION,))
 
 
 async def _finish_beside(connection: Connection) -> None:
@@ -297,7 +299,8 @@ async def _take_their_place(connection: Connection, live: str) -> None:
     await connection.execute(f"DROP SCHEMA {_BESIDE}".encode())
 
 
-# What each table says at a position, without the numbers that only the database gives.
+# What each table says at a position, without the numbers that only the database gives. A membership says how it is now:
+# of a statement that was changed since that position, in the live tables, only its being there is compared.
 _SAYS = {
     "segment": f"""
         SELECT s.coalition, s.family, s.slug, s.actor, g.valid_from, g.known_from,
@@ -309,8 +312,10 @@ _SAYS = {
                coalition, earliest, latest, actors, retracted, content::text, notes::text
         FROM {{schema}}.statement WHERE known_from <= %(known)s""",
     "subject_statement": """
-        SELECT s.coalition, s.family, s.slug, s.actor, m.position, m.known_from
+        SELECT s.coalition, s.family, s.slug, s.actor, m.position, m.known_from,
+               CASE WHEN c.position IS NULL THEN m.latest END, CASE WHEN c.position IS NULL THEN m.current END
         FROM {schema}.subject_statement m JOIN {schema}.subject s ON s.id = m.subject_id
+        LEFT JOIN (SELECT DISTINCT position FROM {live}.statement WHERE known_from > %(known)s) c USING (position)
         WHERE m.known_from <= %(known)s""",
 }
 
@@ -322,7 +327,7 @@ async def _compare(connection: Connection, live: str, known: int) -> list[Findin
     """
     findings = []
     for table, says in _SAYS.items():
-        ours, theirs = says.format(schema=_BESIDE), says.format(schema=f'"{live}"')
+        ours, theirs = (says.format(schema=schema, live=f'"{live}"') for schema in (_BESIDE, f'"{live}"'))
         missing = await _count(connection, f"{ours} EXCEPT ALL {theirs}", known)
         surplus = missing + await _count(connection, theirs, known) - await _count(connection, ours, known)
         findings += [

@@ -24,7 +24,7 @@ from service.domain.record import Effective
 from service.domain.subject import SubjectKey
 from service.domain.timeline import NOTHING, Segment, fold
 from service.segments.effective import parse_row
-from service.segments.query import MOST_REFERENCES, StateRow
+from service.segments.query import MOST_REFERENCES, StateRow, Truces
 
 Touches = dict[SubjectKey, datetime]
 LONGEST = 16  # segments of one plane that are kept from batch to batch
@@ -131,10 +131,15 @@ class View(NamedTuple):
         )
 
 
-def in_force(before: frozenset[SubjectKey], truces: Iterable[View], at: datetime) -> frozenset[SubjectKey]:
-    """The ceasefires in force at a moment: those that were, with what has changed of some of them since."""
-    now = {truce.key: truce.row(at).state for truce in truces}
-    return frozenset(before - now.keys()) | in_force_keys(now.items())
+def in_force(before: Truces, changed: Iterable[View], at: datetime) -> frozenset[SubjectKey]:
+    """The ceasefires in force at a moment: those foreseen before, with what has changed of some of them since."""
+    now = {truce.key: truce.row(at).state for truce in changed}
+    untouched = (
+        key
+        for key, spans in before.items()
+        if key not in now and any(since <= at and (until is None or at < until) for since, until in spans)
+    )
+    return frozenset(untouched) | in_force_keys(now.items())
 
 
 class Planes:

@@ -12,6 +12,7 @@ from sqlalchemy import (
     DateTime,
     Identity,
     Index,
+    Integer,
     PrimaryKeyConstraint,
     Table,
     Text,
@@ -85,6 +86,15 @@ segment = Table(
     comment="From a valid time until the next segment, as known between two positions, a subject was in one state.",
 )
 
+build = Table(
+    "build",
+    METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("rules_version", Text, nullable=False),
+    CheckConstraint("id = 1", name="one_row"),
+    comment="One row: by which rules the states beside it were computed.",
+)
+
 PARTITIONS = f"""
 CREATE TABLE segment_superseded PARTITION OF segment FOR VALUES FROM (MINVALUE) TO ({OPEN});
 CREATE TABLE segment_current PARTITION OF segment FOR VALUES FROM ({OPEN}) TO (MAXVALUE);
@@ -105,6 +115,7 @@ GRANT SELECT ON subject, statement, subject_statement, segment, segment_current,
 GRANT INSERT, UPDATE ON subject, statement, subject_statement, segment, segment_current, segment_superseded
     TO registry_writer;
 GRANT DELETE ON segment, segment_current, segment_superseded TO registry_writer;
+GRANT SELECT ON build TO registry_reader, registry_writer;
 """
 
-DERIVED = ("segment", "subject_statement", "statement", "subject")
+DERIVED = ("segment", "subject_statement", "statement", "subject", "build")

@@ -7,7 +7,7 @@ from starlette.responses import PlainTextResponse, Response
 from service.domain.errors import Unavailable
 from service.domain.timeline import RULES_VERSION
 from service.log.read import read_size
-from service.migrate import present_revision, read_revision
+from service.migrate import OTHER_RULES, present_revision, read_revision, read_rules
 from service.web.describing import TEXT, Answer, documented, view
 from service.web.sending import send
 from service.web.serving import Door, services, takes_no_parameters
@@ -29,12 +29,13 @@ async def get_health(_: Request) -> Response:
     openapi_extra=documented(answers=_PLAIN, refuses=[503], open_to_all=True),
 )
 async def get_readiness(request: Request) -> Response:
-    """Answers as long as the database does, and has the tables that this version needs."""
+    """Answers as long as the database does, and has the tables and states that this version needs."""
     async with services(request).pool.connection() as connection:
-        found = await read_revision(connection)
+        if await read_revision(connection) != present_revision():
+            raise Unavailable("The database is at another schema than this version needs: run `./run migrate`.")
+        if await read_rules(connection) != RULES_VERSION:
+            raise Unavailable(OTHER_RULES)
         await read_size(connection)
-    if found != present_revision():
-        raise Unavailable("The database is at another schema than this version needs: run `./run migrate`.")
     return PlainTextResponse("ok\n")
 
 
