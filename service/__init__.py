@@ -10,6 +10,7 @@ The rooms, in the order in which a request flows through them:
     preparing     what a batch would record: decided on and re-folded, before the gate where enough is known
     trial         what recording something would come to, with nothing recorded
     feed          the log, live, to whoever listens
+    webhooks      the log, sent to whoever subscribed to it
     segments      the states between two valid times, as known between two positions
     access        who may do what: tokens
     log           the append-only events and their Merkle tree

@@ -93,10 +93,11 @@ class _Server(uvicorn.Server):
         self._secret = secret
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Ends the live streams first: the server waits for every answer to come to its end."""
+        """Ends the live streams and the deliveries first: the server waits for every answer to come to its end."""
         served = getattr(getattr(self.config.app, "state", None), "services", None)
         if served is not None:
             served.feed.close()
+            served.deliveries.close()
         super().handle_exit(sig, frame)
 
     async def startup(self, sockets: Any = None) -> None:  # noqa: ANN401 - uvicorn's signature

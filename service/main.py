@@ -7,13 +7,13 @@ from datetime import datetime
 
 from service import memory
 from service.access import Access
-from service.api import actors, coalitions, commitments, events, statements, subjects, timeline
+from service.api import actors, coalitions, commitments, events, statements, subjects, timeline, webhooks
 from service.database import open_pool
 from service.feed import Feed
 from service.ids import new_event_id
 from service.log.codec import SALT_BYTES
 from service.record import Recorder
-from service.settings import Settings
+from service.settings import Settings, parse_networks
 from service.web import docs, kinds_of_problem, operations
 from service.web.document import Application
 from service.web.formats import Suffixes
@@ -21,6 +21,9 @@ from service.web.metrics import Measured, Metrics
 from service.web.pinned import PinnedAnswers
 from service.web.problems import handle_errors
 from service.web.serving import Services, utc_now
+from service.webhooks.addresses import Addresses, Resolve, resolve_by_system
+from service.webhooks.delivery import Deliveries
+from service.webhooks.sending import Sender
 
 
 def create_app(
@@ -29,20 +32,24 @@ def create_app(
     clock: Callable[[], datetime] = utc_now,
     new_id: Callable[[], str] = new_event_id,
     new_salt: Callable[[], bytes] = lambda: secrets.token_bytes(SALT_BYTES),
+    resolve: Resolve = resolve_by_system,
 ) -> Application:
-    """The application over a migrated database; the clock, ids and salts are arguments."""
+    """The application over a migrated database; the clock, ids, salts and the look-up of hosts are arguments."""
     metrics = Metrics()
+    addresses = Addresses(parse_networks(settings.webhook_networks), resolve)
+    sender = Sender(addresses, clock, agent=f"pledge-registry/{operations.VERSION}")
 
     @asynccontextmanager
     async def lifespan(app: Application) -> AsyncIterator[None]:
         async with (
             open_pool(settings.database_url, size=settings.pool_size) as pool,
             Feed(pool) as feed,
-            Recorder(pool, observe=metrics.appends.observe, announce=feed.poke) as recorder,
+            Deliveries(pool, sender, new_id=new_id, observe=metrics.count_delivery) as deliveries,
+            Recorder(pool, observe=metrics.appends.observe, announce=_both(feed.poke, deliveries.poke)) as recorder,
         ):
             memory.settle()
             app.state.services = Services(
-                settings, pool, recorder, feed, Access(pool), metrics, clock, new_id, new_salt
+                settings, pool, recorder, feed, deliveries, Access(pool), metrics, clock, new_id, new_salt
             )
             yield
 
@@ -56,7 +63,7 @@ def create_app(
         redirect_slashes=False,
     )
     handle_errors(app)
-    busiest_first = (statements, commitments, coalitions, subjects, timeline, events, actors)
+    busiest_first = (statements, commitments, coalitions, subjects, timeline, events, actors, webhooks)
     for room in (*busiest_first, docs, kinds_of_problem, operations):
         app.router.routes.extend(room.router.routes)
 
@@ -64,3 +71,11 @@ def create_app(
     app.add_middleware(Measured, metrics=metrics)
     app.add_middleware(PinnedAnswers, most_bytes=settings.pinned_cache_bytes, metrics=metrics)
     return app
+
+
+def _both(first: Callable[[], None], second: Callable[[], None]) -> Callable[[], None]:
+    def call() -> None:
+        first()
+        second()
+
+    return call

@@ -1,9 +1,17 @@
 """What can be set from outside: read once, at the start, from the environment."""
 
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Network = IPv4Network | IPv6Network
+
+
+def parse_networks(text: str) -> tuple[Network, ...]:
+    """Networks, separated by commas; raises ValueError."""
+    return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
 
 
 class Settings(BaseSettings):
@@ -21,3 +29,12 @@ class Settings(BaseSettings):
     pool_size: int = Field(10, ge=2, le=200, description="connections to the database")
     pinned_cache_bytes: int = Field(64 * 2**20, ge=0, description="memory for pinned answers, which never change")
     largest_body: int = Field(8 * 2**20, ge=1024, description="bytes of a request's body")
+    webhook_networks: str = Field(
+        "", description="networks of one's own that webhooks may reach, separated by commas, such as 10.0.0.0/8"
+    )
+
+    @field_validator("webhook_networks")
+    @classmethod
+    def _are_networks(cls, text: str) -> str:
+        parse_networks(text)
+        return text

@@ -204,6 +204,8 @@ def _quarrel(client: TestClient) -> None:
     note(client, third, "sources", {"sources": [{"title": "Another"}]})
     note(client, third, "retraction", {"reason": "legal", "note": "It had to go."})
     note(client, third, "reinstatement", {"reason": "other"})
+    made = client.post("/v1/webhooks", json={"url": "https://nowhere.invalid/", "kind": "pledge"}).json()
+    assert client.post(f"/v1/webhooks/{made['id']}/ping").json()["failure"] == "name"
 
 
 POINTS = (
@@ -220,6 +222,7 @@ def filled(door: Door, client: TestClient) -> Iterator[str]:
         "code": ["GB", "FR", "TR", "RU"],
         "event_id": [one["id"] for one in client.get("/v1/events?limit=500").json()["items"]],
         "name": [kind.name for kind in PROBLEMS.values()],
+        "webhook_id": [one["id"] for one in client.get("/v1/webhooks").json()["items"]],
     }
     if "{slug}" in door.path_format:
         for coalition in names["coalition"]:

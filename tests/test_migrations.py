@@ -18,11 +18,12 @@ from service.domain.errors import Unavailable
 from service.log import tables as log_tables
 from service.migrate import migrate, present_revision
 from service.segments import tables as segment_tables
+from service.webhooks import tables as webhook_tables
 from tests.judging import bench, rows_of
 from tests.test_seeded_bugs import some_histories
 
 PARTITIONS = frozenset({"segment_current", "segment_superseded"})
-DECLARED = {log_tables.event.name, segment_tables.segment.name, access.token.name}
+DECLARED = {log_tables.event.name, segment_tables.segment.name, access.token.name, webhook_tables.webhook.name}
 
 
 def tables_of(url: str) -> set[str]:

@@ -1,7 +1,7 @@
 """By which rules the states were computed, beside them, so that a version with other rules knows it.
 
 Revision ID: 0005
-Revises: 0003
+Revises: 0004
 """
 
 from alembic import op
@@ -9,7 +9,7 @@ from alembic import op
 from service.domain.timeline import RULES_VERSION
 
 revision = "0005"
-down_revision = "0003"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 

@@ -15,10 +15,10 @@ from service.database import Connection
 from service.domain.answers import Json, Moment, in_force, may_be, shape
 from service.domain.dates import parse_instant, render_instant
 from service.domain.errors import Fault, Invalid, Unknown
-from service.domain.kinds import KINDS
+from service.domain.kinds import parse_kind
 from service.domain.subject import SubjectKey
 from service.segments.query import Basis, Point, References, Scope, StateRow, is_registered, states_at
-from service.web.asking import Asked, basis_of, find_point, moment_of
+from service.web.asking import Asked, basis_of, find_point, moment_of, parse_parameter
 from service.web.sending import answer, is_table, next_page
 from service.web.serving import Services
 
@@ -94,10 +94,7 @@ async def check_coalition(connection: Connection, slug: str, known_position: int
 
 def known_kind(kind: str | None) -> str | None:
     """A kind or family of kinds that there is; raises `Invalid` for another."""
-    if kind is None or any(kind in (name, name.split(".")[0]) for name in KINDS):
-        return kind
-    detail = f"This kind is unknown; there are {', '.join(name for name in KINDS if not name.startswith('record.'))}."
-    raise Invalid(detail, Fault("/query/kind", "unknown_kind", detail))
+    return None if kind is None else parse_parameter("kind", kind, parse_kind)
 
 
 # --- pages ------------------------------------------------------------------------------------------------------------

@@ -9,19 +9,16 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response, StreamingResponse
 
 from service.api.answered import CloudEvent, EventAnswer, EventPage, SentEvent
-from service.api.answering import known_kind
 from service.database import snapshot
-from service.domain.actors import parse_actor
 from service.domain.answers import Json
 from service.domain.errors import Fault, Invalid, Unknown
 from service.domain.record import is_event_id
-from service.domain.statement import Slug
 from service.feed import Feed
 from service.log.read import cloud_event, event_json, find_event, list_events_about, read_events, read_size
 from service.segments.effective import find_effective, find_event_ids
-from service.segments.heard import Heard
+from service.segments.heard import Heard, Wanted
 from service.segments.query import beyond_head
-from service.web.asking import parse_parameter, read_query
+from service.web.asking import read_query
 from service.web.describing import CACHED, EVENT_STREAM, KNOWN, Answer, Items, documented, log
 from service.web.formats import CLOUDEVENTS, CLOUDEVENTS_BATCH, FORMATS, wanted_format
 from service.web.sending import JSON, REVALIDATE, answer, etag_of, is_known, is_table, next_page, send
@@ -98,15 +95,10 @@ async def _stream(request: Request, served: Services, after: int) -> Response:
     return StreamingResponse(lines(), media_type=FORMATS["jsonl"][0], headers=headers)
 
 
-class AskedStream(BaseModel):
+class AskedStream(Wanted):
     """What to listen to."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     after: int | None = Field(None, ge=0, le=2**62, description="the position behind which to begin; default: now")
-    coalition: Slug | None = Field(None, description="events of one coalition")
-    kind: str | None = Field(None, max_length=40, description="a kind, or a family of kinds such as pledge")
-    country: str | None = Field(None, max_length=100, description="code or name of an actor whom it concerns")
 
 
 @router.get(
@@ -130,19 +122,8 @@ async def stream_events(request: Request) -> Response:
         async with served.pool.connection() as connection:
             if after > await read_size(connection):
                 raise beyond_head("after")
-    country = asked.country and parse_parameter("country", asked.country, parse_actor)
-    kind = known_kind(asked.kind)
-
-    def wanted(heard: Heard) -> bool:
-        event = heard.event
-        return (
-            asked.coalition in (None, event.coalition)
-            and (kind is None or kind in (event.kind, event.kind.split(".")[0]))
-            and (country is None or country in heard.actors)
-        )
-
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    lines = _lines(served.feed, after, wanted)
+    lines = _lines(served.feed, after, asked.lets_through)
     first = await anext(lines)  # a refusal is still answered as one
     return StreamingResponse(_from(first, lines), media_type=EVENT_STREAM, headers=headers)
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -13,10 +13,8 @@ from service.domain.kinds import ANY_STATEMENT, STATEMENT_LIST, invalid
 from service.domain.record import Ranked, Reason
 from service.domain.statement import Event, Line, Slug, Source, Text, Value
 from service.log.read import find_event
-from service.web.bodies import PreconditionRequired
+from service.web.bodies import PreconditionRequired, parse_body
 from service.web.serving import Services
-
-Model = TypeVar("Model", bound=BaseModel)
 
 
 class Write(NamedTuple):
@@ -48,7 +46,7 @@ class Registration(Value):
 
 def parse_coalition(body: bytes) -> Write:
     """A coalition under a slug."""
-    given = _parse_model(Registration, body).model_dump(mode="json", exclude_unset=True, exclude_none=True)
+    given = parse_body(Registration, body).model_dump(mode="json", exclude_unset=True, exclude_none=True)
     return Write((CoalitionRegistered(kind="coalition.registered", coalition=given.pop("slug"), **given),))
 
 
@@ -116,7 +114,7 @@ NOTES: dict[str, tuple[type[_Note], type[record.RecordEvent]]] = {
 async def read_note(served: Services, name: str, event_id: str, body: bytes, if_match: str | None) -> Write:
     """A note on an event that is recorded; ``if_match`` says which version of it the editor saw."""
     note, kind = NOTES[name]
-    given = _parse_model(note, body)
+    given = parse_body(note, body)
     async with served.pool.connection() as connection:
         target = await find_event(connection, event_id) if record.is_event_id(event_id) else None
     if target is None:
@@ -175,12 +173,5 @@ async def read_write(served: Services, path: str, body: bytes, if_match: str | N
 def _parse(adapter: Any, body: bytes) -> Any:  # noqa: ANN401 - a pydantic adapter
     try:
         return adapter.validate_json(body)
-    except ValidationError as error:
-        raise invalid(error) from None
-
-
-def _parse_model(model: type[Model], body: bytes) -> Model:
-    try:
-        return model.model_validate_json(body)
     except ValidationError as error:
         raise invalid(error) from None

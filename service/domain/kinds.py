@@ -48,6 +48,15 @@ ANY_STATEMENT: TypeAdapter[Any] = TypeAdapter(AnyStatement)
 STATEMENT_LIST: TypeAdapter[Any] = TypeAdapter(Statements)
 
 
+def parse_kind(text: str) -> str:
+    """A kind, or a family of kinds, that there is; raises ValueError for another."""
+    if any(text in (name, name.split(".")[0]) for name in KINDS):
+        return text
+    raise ValueError(
+        f"This kind is unknown; there are {', '.join(name for name in KINDS if not name.startswith('record.'))}."
+    )
+
+
 def parse_statement(content: Any) -> Statement:  # noqa: ANN401 - any JSON
     """JSON values → a statement; raises `Invalid` with a pointer for each fault."""
     try:

@@ -1,11 +1,16 @@
-"""The log as it is listened to: each event, with the actors whom it concerns."""
+"""The log as it is listened to: each event, with the actors whom it concerns, and which of them somebody wants."""
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Annotated
 
 import orjson
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from service.database import Connection, fetch
+from service.domain.actors import parse_actor
+from service.domain.kinds import parse_kind
+from service.domain.statement import Slug
 from service.log.read import COLUMNS, EventRow, cloud_event
 
 
@@ -20,6 +25,29 @@ class Heard:
     def told(self) -> bytes:
         """The event as a CloudEvent: made once, however many listen."""
         return orjson.dumps(cloud_event(self.event))
+
+
+class Wanted(BaseModel):
+    """Which events somebody wants: those that all of its fields let through."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    coalition: Slug | None = Field(None, description="events of one coalition")
+    kind: Annotated[str, Field(max_length=40), AfterValidator(parse_kind)] | None = Field(
+        None, description="a kind, or a family of kinds such as pledge"
+    )
+    country: Annotated[str, Field(max_length=100), AfterValidator(parse_actor)] | None = Field(
+        None, description="code or name of an actor whom it concerns"
+    )
+
+    def lets_through(self, heard: Heard) -> bool:
+        """Whether an event is wanted."""
+        event = heard.event
+        return (
+            self.coalition in (None, event.coalition)
+            and (self.kind is None or self.kind in (event.kind, event.kind.split(".")[0]))
+            and (self.country is None or self.country in heard.actors)
+        )
 
 
 _HEARD = f"""

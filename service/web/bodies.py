@@ -1,11 +1,16 @@
 """What a write sends: JSON, bounded, and named by the version that it changes."""
 
+from typing import TypeVar
+
 from fastapi import Request
+from pydantic import BaseModel, ValidationError
 
 from service.domain.errors import RegistryError
+from service.domain.kinds import invalid
 from service.web.serving import services
 
 _JSON = "application/json"
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class TooLarge(RegistryError):
@@ -36,3 +41,11 @@ async def read_body(request: Request) -> bytes:
         if len(body) > most:
             raise too_large
     return bytes(body)
+
+
+def parse_body(model: type[Model], body: bytes) -> Model:
+    """A body as what it says; raises `Invalid` with a pointer for each fault."""
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        raise invalid(error) from None

@@ -6,6 +6,9 @@ from typing import Any
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.webhooks.cursors import Lag
+from service.webhooks.subscriptions import State
+
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -29,10 +32,31 @@ class Metrics:
             "registry_pinned_answers", "Answers given from memory, as they can never change.", **every
         )
         self._head = Gauge("registry_head_position", "The last position of the log.", **every)
+        self._deliveries = Counter(
+            "registry_webhook_deliveries",
+            "Attempts to deliver to webhooks, by what came of them.",
+            ("outcome",),
+            **every,
+        )
+        self._webhooks = Gauge("registry_webhooks", "Webhooks.", ("state",), **every)
+        self._lag = Gauge(
+            "registry_webhook_lag_positions", "How far the slowest active webhook is behind the head.", **every
+        )
+        self._lag_seconds = Gauge(
+            "registry_webhook_lag_seconds", "For how long an event has been waiting for a webhook.", **every
+        )
         self._streams = Gauge("registry_open_streams", "How many listen to the log, live.", **every)
 
-    def render(self, *, head: int, streams: int) -> bytes:
+    def count_delivery(self, outcome: str) -> None:
+        """An attempt to deliver to a webhook has ended."""
+        self._deliveries.labels(outcome).inc()
+
+    def render(self, *, head: int, streams: int, lag: Lag) -> bytes:
         """All figures, in the format that Prometheus reads."""
+        for state in State:
+            self._webhooks.labels(state).set(getattr(lag, state))
+        self._lag.set(lag.positions)
+        self._lag_seconds.set(lag.seconds)
         self._head.set(head)
         self._streams.set(streams)
         return generate_latest(self._registry)

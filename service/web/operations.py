@@ -11,6 +11,7 @@ from service.migrate import OTHER_RULES, present_revision, read_revision, read_r
 from service.web.describing import TEXT, Answer, documented, view
 from service.web.sending import send
 from service.web.serving import Door, services, takes_no_parameters
+from service.webhooks.cursors import read_lag
 
 router = APIRouter(tags=["operations"], route_class=Door)
 _PLAIN = {200: Answer("It does.", {"text/plain": TEXT})}
@@ -71,7 +72,7 @@ async def get_metrics(request: Request) -> Response:
     """How much has been done, for Prometheus."""
     served = services(request)
     async with served.pool.connection() as connection:
-        size = await read_size(connection)
+        size, lag = await read_size(connection), await read_lag(connection)
     return Response(
-        served.metrics.render(head=size, streams=served.feed.listeners), media_type=served.metrics.media_type
+        served.metrics.render(head=size, streams=served.feed.listeners, lag=lag), media_type=served.metrics.media_type
     )

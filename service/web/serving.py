@@ -17,6 +17,7 @@ from service.feed import Feed
 from service.record import Recorder
 from service.settings import Settings
 from service.web.metrics import Metrics
+from service.webhooks.delivery import Deliveries
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Services:
     pool: Pool
     recorder: Recorder
     feed: Feed
+    deliveries: Deliveries
     access: Access
     metrics: Metrics
     clock: Callable[[], datetime]

@@ -24,21 +24,24 @@ TAGS = {
     "events": "The log: in order, live, and event by event.",
     "actors": "Who can be named, by code, name or alias, in any language.",
     "recording": "Statements, and notes on the record of earlier ones. Nothing is ever changed or deleted.",
+    "webhooks": "The log, sent to an address of the caller's: signed, in order, at least once.",
     "operations": "For whoever runs the service.",
     "documents": "What explains the service: this document, a page to read it in, the kinds of problems.",
 }
 
 _SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+_ID = {
+    "pattern": "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
+    "example": "019a8f3e-0000-7000-8000-000000000000",
+}
 PATH: dict[str, Json] = {
     "coalition": {"description": "the slug of a coalition", "pattern": _SLUG, "maxLength": 80, "example": "willing"},
     "code": {"description": "a country: its code, or its name in any language", "maxLength": 100, "example": "GB"},
     "family": {"description": "a family of subjects", "enum": list(FAMILIES), "example": "pledge"},
     "slug": {"description": "the slug of a subject", "pattern": _SLUG, "maxLength": 80, "example": "ground-troops"},
-    "event_id": {
-        "description": "the id of an event",
-        "pattern": "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
-        "example": "019a8f3e-0000-7000-8000-000000000000",
-    },
+    "event_id": {"description": "the id of an event", **_ID},
+    "webhook_id": {"description": "the id of a webhook", **_ID},
+    "delivery_id": {"description": "the id of a delivery", **_ID},
     "file": {
         "description": "a file of the page",
         "enum": ["swagger-ui-bundle.js", "swagger-ui.css", "start.js"],

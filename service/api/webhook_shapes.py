@@ -1,0 +1,82 @@
+"""The shapes of what is answered about webhooks, and of what they are sent, for the OpenAPI document."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from service.api.shapes import Instant, Known, LogPosition, Shape
+from service.domain.record import EventId
+from service.webhooks.deliveries import CAUSES
+from service.webhooks.sending import Failure
+from service.webhooks.subscriptions import REASONS, State
+
+
+class SwitchedOff(Shape):
+    """Why the service has switched a webhook off."""
+
+    code: Annotated[str, Known(REASONS)]
+    detail: str
+
+
+class Webhook(Shape):
+    """A subscription: who is sent which events, and how far that has come."""
+
+    id: EventId
+    url: str
+    description: str
+    coalition: str | None
+    kind: str | None
+    country: str | None
+    state: Annotated[str, Known(State)]
+    reason: SwitchedOff | None
+    position: int = Field(ge=0, description="the cursor: everything up to it was accepted, or is not wanted")
+    failed_attempts: int = Field(ge=0, description="how often the next event has failed")
+    next_attempt_at: Instant | None
+    owner: str
+    created_at: Instant
+    changed_at: Instant
+
+
+class WebhookMade(Webhook):
+    """A new subscription, with its secret."""
+
+    secret: str = Field(pattern="^whsec_", description="shown this once")
+
+
+class SecretMade(Shape):
+    """A new secret; the one before signs as well for a while."""
+
+    secret: str = Field(pattern="^whsec_", description="shown this once")
+    former_valid_until: Instant
+
+
+class Delivery(Shape):
+    """One attempt to deliver, and what came of it."""
+
+    id: EventId
+    cause: Annotated[str, Known(CAUSES)]
+    position: LogPosition | None
+    event_id: EventId | None = Field(description="null: a ping")
+    attempt: int = Field(ge=1)
+    began_at: Instant
+    took_ms: int = Field(ge=0)
+    accepted: bool
+    status: int | None = Field(description="what the receiver answered; null: nothing")
+    failure: Annotated[str, Known(Failure)] | None
+
+
+class _Listed(Shape):
+    next: EventId | None = Field(description="`after` of the next page; null on the last")
+    total: int = Field(default_factory=lambda: 0, description="items on all pages; only with `count=true`")
+
+
+class WebhookPage(_Listed):
+    """Webhooks, oldest first."""
+
+    items: list[Webhook]
+
+
+class DeliveryPage(_Listed):
+    """Deliveries, newest first."""
+
+    items: list[Delivery]
