@@ -3,7 +3,7 @@
 The rooms, in the order in which a request flows through them:
 
     cli, main     start the service and wire the rooms together
-    load          files and seeds, through the same write path
+    load          imports of files, and the seeds, through the same write path
     api           the door for programs: HTTP in, JSON out
     web           what the doors share: errors, the caller's rights, the basis of an answer
     record        the write path: appends what was prepared, in one transaction; `submission`: what is asked of it
@@ -11,6 +11,7 @@ The rooms, in the order in which a request flows through them:
     trial         what recording something would come to, with nothing recorded
     feed          the log, live, to whoever listens
     webhooks      the log, sent to whoever subscribed to it
+    reading       what files of others say, as content of statements
     segments      the states between two valid times, as known between two positions
     access        who may do what: tokens
     log           the append-only events and their Merkle tree

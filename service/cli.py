@@ -6,6 +6,7 @@ With no DATABASE_URL every command uses the private PostgreSQL below STATE_DIR, 
 import asyncio
 import contextlib
 import os
+import secrets
 import signal
 import sys
 import threading
@@ -14,7 +15,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, BinaryIO, NoReturn, TypeVar
 
 import orjson
 import psycopg
@@ -28,14 +29,21 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from service import memory
 from service.access import Role, create_token
 from service.database import Pool, open_pool
-from service.domain.errors import RegistryError
+from service.domain.errors import Fault, RegistryError
 from service.examine import examine
-from service.load import import_lines, load_seeds
+from service.ids import new_event_id
+from service.load import load_seeds
+from service.load.checked import Spool
+from service.load.imports import Import, Importer, OnError
+from service.log.codec import SALT_BYTES
 from service.log.read import event_json, read_events
 from service.main import create_app
 from service.migrate import check_rules
 from service.migrate import migrate as migrate_database
 from service.postgres import PostgresError, is_running, private_postgres
+from service.reading.mapping import parse_mapping
+from service.reading.opening import Form, form_of, open_rows
+from service.reading.row import Rows
 from service.record import Recorder
 from service.segments import rebuild as rebuilding
 from service.settings import Settings
@@ -131,12 +139,62 @@ def seed() -> None:
 
 @app.command("import")
 def import_file(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="JSON Lines of statements")],
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="statements, as a file")],
+    *,
+    form: Annotated[Form | None, typer.Option("--format", help="what the file is; else its name tells")] = None,
+    mapping: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, readable=True, help="what makes statements of a CSV")
+    ] = None,
+    on_error: Annotated[OnError, typer.Option(help="whether a bad row stops all")] = OnError.STOP,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Record nothing.")] = False,
+    report: Annotated[Path | None, typer.Option(dir_okay=False, help="where a line for each row is written")] = None,
 ) -> None:
-    """Record the statements of a file, one to a line. Repeating an interrupted import goes on where it stopped."""
-    with _migrated() as url, _bar("importing", "bytes") as progress:
-        lines = asyncio.run(_with_recorder(url, lambda recorder: import_lines(recorder, file, progress)))
-    print(lines)
+    """Record the statements of a file. Repeating it, also after more was put into it, records nothing twice."""
+    read_as = form or form_of(file.name)
+    if read_as is None:
+        _fail("The name of the file does not tell what it is: say it with --format jsonl or --format csv.")
+    meant = None if mapping is None else parse_mapping(mapping.read_bytes())
+    with (
+        file.open("rb") as source,
+        Spool() as spool,
+        report.open("wb") if report else contextlib.nullcontext() as out,
+        _migrated() as url,
+    ):
+        rows = open_rows(source, read_as, meant)
+        write = out.write if out else lambda _: None
+        done = asyncio.run(_import(url, source, rows, spool, on_error, write, dry_run))
+    _tell_refused(spool, done)
+    print(spool.good if dry_run else done.recorded)
+    if done.error is not None:
+        raise done.error
+
+
+async def _import(
+    url: str, source: BinaryIO, rows: Rows, spool: Spool, on_error: OnError, write: Callable[[bytes], object],
+    dry_run: bool,
+) -> Import:  # fmt: skip
+    async with _recording(url) as (pool, recorder):
+        importer = Importer(pool, recorder, "import", new_event_id, lambda: secrets.token_bytes(SALT_BYTES))
+        wanted = Import(importer, spool, on_error)
+        size = os.fstat(source.fileno()).st_size
+        with _bar("checking", "bytes") as progress:
+            await wanted.check(rows, lambda: progress(os.lseek(source.fileno(), 0, os.SEEK_CUR), size))
+        done = 0
+        with _bar("trying out" if dry_run else "importing", "rows") as progress:
+            async for told in wanted.try_out() if dry_run else wanted.record():
+                write(b"".join(orjson.dumps(row) + b"\n" for row in told))
+                done += len(told)
+                progress(done, spool.rows)
+        return wanted
+
+
+def _tell_refused(spool: Spool, done: Import) -> None:
+    """What was not recorded, on standard error: the first faults, and how many there are."""
+    if spool.fault_count:
+        _talk.print("\n".join(map(_told, spool.first_faults)), markup=False, soft_wrap=True)
+        _talk.print(f"refused: {spool.bad} of {spool.rows} rows, for {spool.fault_count} faults")
+    if done.repeated:
+        _talk.print(f"recorded before: {done.repeated} of {done.recorded}")
 
 
 @app.command()
@@ -309,6 +367,12 @@ def _bar(what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
+def _told(fault: Fault) -> str:
+    place = [f"row {fault.row}"] if fault.row is not None else []
+    place += [f"column {fault.column}"] if fault.column is not None else []
+    return f"  {', '.join([*place, fault.pointer] if fault.pointer else place)}: {fault.detail}"
+
+
 def _leave(*_: object) -> NoReturn:
     raise KeyboardInterrupt
 
@@ -323,7 +387,7 @@ def main() -> None:
     try:
         app()
     except RegistryError as error:
-        faults = "".join(f"\n  {fault.pointer}: {fault.detail}" for fault in error.faults)
+        faults = "".join(f"\n{line}" for line in map(_told, error.faults))
         _talk.print(f"error: {error.detail}{faults}", markup=False, soft_wrap=True)
         sys.exit(1)
     except (PostgresError, psycopg.OperationalError, PoolTimeout) as error:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from service import memory
 from service.access import Access
-from service.api import actors, coalitions, commitments, events, statements, subjects, timeline, webhooks
+from service.api import actors, coalitions, commitments, events, imports, statements, subjects, timeline, webhooks
 from service.database import open_pool
 from service.feed import Feed
 from service.ids import new_event_id
@@ -63,7 +63,7 @@ def create_app(
         redirect_slashes=False,
     )
     handle_errors(app)
-    busiest_first = (statements, commitments, coalitions, subjects, timeline, events, actors, webhooks)
+    busiest_first = (statements, commitments, coalitions, subjects, timeline, events, actors, webhooks, imports)
     for room in (*busiest_first, docs, kinds_of_problem, operations):
         app.router.routes.extend(room.router.routes)
 

@@ -46,6 +46,8 @@ class _Accepted:
         """Puts its events at the end of the log; ``ceasefires`` are those in force before the batch, and when."""
         by = self.submission.recorded_by
         events = tuple(tail.push(step.entry, recorded_by=by, about=step.about) for step in self.steps)
+        if self.submission.brief:
+            return Recorded(events, self.statements, (), events[-1].recorded_at, frozenset())
         moment = max(events[-1].recorded_at, *(one.bounds.latest for one in self.statements))
         return Recorded(
             events=events,

@@ -35,12 +35,23 @@ _MOST_EVENTS = 1000  # in one transaction: bounds its length, and so the wait of
 _LAST_SECONDS = 0.5  # at the end, for writes whose clients have been waited for already
 
 
+class Kept(NamedTuple):
+    """What is kept under a key: what was sent with it, and what it was answered."""
+
+    digest: bytes
+    answer: Answer
+
+
+def _kept(digest: bytes, position: int, content: bytes) -> Kept:
+    return Kept(bytes(digest), Answer(bytes(content), position, replayed=True))
+
+
 class _Begun(NamedTuple):
     """What a transaction knows once it holds the gate."""
 
     head: Head
     background: Background
-    stored: dict[tuple[str, str], tuple[bytes, Answer]]  # (client, key) → digest and answer of earlier requests
+    stored: dict[tuple[str, str], Kept]  # by client and key
 
     @property
     def mark(self) -> Mark:
@@ -100,6 +111,13 @@ class Recorder:
             return await asyncio.shield(submission.answer)
         finally:
             self._observe(time.perf_counter() - began)
+
+    async def record_each(self, submissions: Sequence[Submission]) -> list[Outcome]:
+        """Records many requests in their order, each by itself; waits where others wait. Answers what came of each."""
+        for submission in submissions:
+            await self._waiting.put(submission)
+        await asyncio.wait([submission.answer for submission in submissions])
+        return [_outcome(submission.answer) for submission in submissions]
 
     async def _run(self) -> None:
         while True:
@@ -237,8 +255,7 @@ class Recorder:
             submission, recorded = one.submission, one.record(tail, begun.background.truces)
             answer = Answer(submission.render(recorded), recorded.events[0].position)
             outcomes.append((submission, answer))
-            if submission.retry is not None:
-                keys.append((submission.retry, answer))
+            keys += [(retry, answer) for retry in submission.retries]
         async with connection.pipeline():
             await append.write(connection, tail)
             await prepared.versions.write(connection)
@@ -262,6 +279,15 @@ _UNCERTAIN = (
 )
 
 
+def _outcome(answer: asyncio.Future[Answer]) -> Outcome:
+    error = answer.exception()
+    if error is None:
+        return answer.result()
+    if not isinstance(error, RegistryError):
+        raise error
+    return error
+
+
 def _refuse_all(batch: Sequence[Submission], error: Exception) -> None:
     for submission in batch:
         if not submission.answer.done():
@@ -280,7 +306,7 @@ def _answer_all(outcomes: Sequence[tuple[Submission, Outcome]]) -> None:
 
 async def _open(connection: Connection, batch: Sequence[Submission]) -> _Begun:
     """Begins, takes the gate, locks the head: one round trip, each statement with a snapshot of its own."""
-    retries = [one.retry for one in batch if one.retry is not None]
+    retries = [retry for one in batch for retry in one.retries]
     slugs = sorted({entry.event.coalition for one in batch for entry in one.entries})
     async with connection.pipeline():
         await connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
@@ -297,10 +323,7 @@ async def _open(connection: Connection, batch: Sequence[Submission]) -> _Begun:
         return _Begun(
             head=Head.of(row),
             background=Background.of(await found.fetchall()),
-            stored={
-                (client, key): (bytes(digest), Answer(bytes(answer), position, replayed=True))
-                for client, key, digest, position, answer in answers
-            },
+            stored={(client, key): _kept(*row) for client, key, *row in answers},
         )
 
 
@@ -310,32 +333,42 @@ def _without_repeats(batch: Sequence[Submission]) -> tuple[list[Submission], lis
     outcomes: list[tuple[Submission, Outcome]] = []
     taken: set[tuple[str, str]] = set()
     for one in batch:
-        key = None if one.retry is None else (one.retry.client, one.retry.key)
-        if key is not None and key in taken:
+        keys = {(retry.client, retry.key) for retry in one.retries}
+        if not taken.isdisjoint(keys):
             outcomes.append((one, Running("A request with this Idempotency-Key is still running; try again shortly.")))
             continue
-        if key is not None:
-            taken.add(key)
+        taken |= keys
         fresh.append(one)
     return fresh, outcomes
 
 
 def _without_retries(
-    batch: Sequence[Submission], stored: dict[tuple[str, str], tuple[bytes, Answer]]
+    batch: Sequence[Submission], stored: dict[tuple[str, str], Kept]
 ) -> tuple[list[Submission], list[tuple[Submission, Outcome]]]:
     """The requests that are new, and what the others are answered."""
     fresh: list[Submission] = []
     outcomes: list[tuple[Submission, Outcome]] = []
     for one in batch:
-        found = None if one.retry is None else stored.get((one.retry.client, one.retry.key))
-        if one.retry is None or found is None:
+        known = [(retry, stored[key]) for retry in one.retries if (key := (retry.client, retry.key)) in stored]
+        if not known:
             fresh.append(one)
-        elif found[0] != one.retry.digest:
-            detail = "This Idempotency-Key was used for another request; take a new key."
-            outcomes.append((one, Invalid(detail, Fault("/header/idempotency-key", "reused", detail))))
+        elif any(retry.digest != digest for retry, (digest, _) in known):
+            outcomes.append((one, reused()))
         else:
-            outcomes.append((one, found[1]))
+            outcomes.append((one, known[0][1][1]))
     return fresh, outcomes
+
+
+def reused() -> Invalid:
+    """A key that belongs to another request."""
+    detail = "This Idempotency-Key was used for another request; take a new key."
+    return Invalid(detail, Fault("/header/idempotency-key", "reused", detail))
+
+
+async def find_kept(connection: Connection, client: str, keys: Sequence[str]) -> dict[str, Kept]:
+    """What is kept under those of a client's keys that have been used."""
+    rows = await connection.cursor(binary=True).execute(_FIND_ANSWERS, ([client] * len(keys), list(keys)))
+    return {key: _kept(*row) for _, key, *row in await rows.fetchall()}
 
 
 def _answer_columns(

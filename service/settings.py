@@ -28,6 +28,7 @@ class Settings(BaseSettings):
     licence: str = Field("CC-BY-4.0", min_length=1, description="under which tables may be passed on, as they say")
     pool_size: int = Field(10, ge=2, le=200, description="connections to the database")
     pinned_cache_bytes: int = Field(64 * 2**20, ge=0, description="memory for pinned answers, which never change")
+    largest_import: int = Field(2**30, ge=1024, description="bytes of a file that is imported")
     largest_body: int = Field(8 * 2**20, ge=1024, description="bytes of a request's body")
     webhook_networks: str = Field(
         "", description="networks of one's own that webhooks may reach, separated by commas, such as 10.0.0.0/8"

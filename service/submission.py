@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from service.domain.record import Effective
@@ -54,6 +54,19 @@ class Submission:
     recorded_by: str
     render: Callable[[Recorded], bytes]
     retry: Retry | None = None
+    claim: Retry | None = None  # a second key, of the request of which this is only the first part
     revision: int | None = None  # of the target, as the editor saw it
     listed: bool = False  # sent as a list: a fault says at which place
+    brief: bool = False  # its answer tells of no states, which then need not be drawn
     answer: asyncio.Future[Answer] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+    def again(self) -> "Submission":
+        """The same request, to be made once more."""
+        return replace(self, answer=asyncio.get_running_loop().create_future())
+
+    @property
+    def retries(self) -> tuple[Retry, ...]:
+        """All the keys under which its answer is kept."""
+        if self.claim is not None and self.retry is not None:
+            return (self.claim, self.retry)
+        return () if self.retry is None else (self.retry,)

@@ -18,6 +18,7 @@ import psycopg
 import pytest
 
 from service import cli
+from service.load.checking import PART
 from service.migrate import present_revision
 from tests.processes import (
     ROOT,
@@ -195,25 +196,67 @@ def test_a_file_is_imported_in_order_and_the_same_file_again_adds_nothing(
     assert size_of(database) == 1201
 
 
-def test_a_fault_is_named_by_line_and_pointer_and_the_parts_before_it_stay(
-    database: str, call: Call, tmp_path: Path
-) -> None:
+def test_a_fault_is_named_by_row_and_pointer_and_nothing_is_recorded(database: str, call: Call, tmp_path: Path) -> None:
     file = write(tmp_path / "file.jsonl", lines(600, line_503={"body": {"firmness": "announced"}}))
     refused = command("import", file, DATABASE_URL=database)
     assert (refused.returncode, refused.stdout) == (1, "")
-    assert "Line 503 is not valid." in refused.stderr
-    assert "line 503: /body/category" in refused.stderr
-    assert size_of(database) == 500
-    assert call("import", file).code == 1
-    assert size_of(database) == 500, "a repetition adds nothing"
+    assert "Of 601 rows 1 row is not valid, and nothing is recorded" in refused.stderr
+    assert "row 503, /body/category" in refused.stderr
+    assert size_of(database) == 0
 
 
-def test_a_mended_file_goes_on_with_the_part_that_was_mended(database: str, call: Call, tmp_path: Path) -> None:
+def test_skipping_records_all_other_rows_and_names_the_one(database: str, call: Call, tmp_path: Path) -> None:
+    file = write(tmp_path / "file.jsonl", lines(600, line_503={"body": {"firmness": "announced"}}))
+    report = tmp_path / "report.jsonl"
+    done = call("import", file, "--on-error", "skip", "--report", report)
+    assert (done.code, done.out) == (0, "600\n")
+    assert "row 503, /body/category" in done.err
+    assert "refused: 1 of 601 rows, for 1 faults" in done.err
+    told = [json.loads(line) for line in report.read_text("utf-8").splitlines()]
+    assert [one["row"] for one in told] == list(range(1, 602))
+    assert {one["row"]: one["status"] for one in told if one["status"] != "recorded"} == {503: "refused"}
+    assert summaries(database) == [f"Line {number}." for number in range(600) if number != 501]
+
+
+def test_a_mended_file_records_what_was_mended_and_nothing_twice(database: str, call: Call, tmp_path: Path) -> None:
     file = write(tmp_path / "file.jsonl", lines(600, line_503={"body": {}}))
-    assert call("import", file).code == 1
-    assert call("import", write(file, lines(600))) == (0, "601\n", "")
-    assert summaries(database) == [f"Line {number}." for number in range(600)]
-    assert size_of(database) == 601
+    assert call("import", file, "--on-error", "skip").code == 0
+    mended = call("import", write(file, lines(600)))
+    assert (mended.code, mended.out) == (0, "601\n")
+    assert mended.err == "recorded before: 600 of 601\n"
+    assert sorted(summaries(database)) == sorted(f"Line {number}." for number in range(600))
+
+
+def test_a_file_that_grew_records_what_was_added_and_nothing_twice(database: str, call: Call, tmp_path: Path) -> None:
+    file = tmp_path / "file.jsonl"
+    for count in (3, 260, 700):
+        assert call("import", write(file, lines(count))).out == f"{count + 1}\n"
+    assert summaries(database) == [f"Line {number}." for number in range(700)]
+
+
+def test_rows_that_read_alike_are_as_many_as_they_are_however_often_they_are_sent(
+    database: str, call: Call, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "file.jsonl", [*lines(1), _line(0), _line(1), _line(0)])
+    for _ in range(2):
+        assert call("import", file).out == "5\n"
+    assert summaries(database) == ["Line 0.", "Line 0.", "Line 1.", "Line 0."]
+
+
+def test_a_dry_run_records_nothing_and_tells_what_would_be(database: str, call: Call, tmp_path: Path) -> None:
+    file = write(tmp_path / "file.jsonl", lines(3))
+    report = tmp_path / "report"
+    assert call("import", file, "--dry-run", "--report", report).out == "4\n"
+    assert size_of(database) == 0
+    told = [json.loads(line) for line in report.read_text("utf-8").splitlines()]
+    assert told[1]["subjects"] == ["willing/pledge/subject-0/GB"]
+    assert {one["status"] for one in told} == {"valid"}
+
+
+def test_a_file_whose_name_tells_nothing_needs_its_format(database: str, call: Call, tmp_path: Path) -> None:
+    file = write(tmp_path / "file", lines(1))
+    assert "--format" in call("import", file).err
+    assert call("import", file, "--format", "jsonl").out == "2\n"
 
 
 def test_an_import_that_was_killed_and_is_repeated_ends_with_each_line_once(
@@ -232,7 +275,7 @@ def test_an_import_that_was_killed_and_is_repeated_ends_with_each_line_once(
             )
         )
     )
-    assert size_of(database) % 500 == 0, "a part is recorded whole or not at all"
+    assert size_of(database) % PART == 0, "a part is recorded whole or not at all"
     assert size_of(database) < 3001, "it was not done yet"
     assert call("import", file).code == 0
     assert summaries(database) == [f"Line {number}." for number in range(3000)]
@@ -242,11 +285,11 @@ def test_an_import_that_was_killed_and_is_repeated_ends_with_each_line_once(
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("{", "Line 1 is not valid JSON"),
-        ("\n[1]\n", "Line 2 is not a JSON object"),
-        (json.dumps(statement(coalition="nobody")), "Lines 1 to 1 were refused as a whole, none of them is recorded"),
-        (json.dumps({"kind": "no.such"}), "Line 1 is not valid"),
-        ("\ufeff\u0000", "Line 1 is not valid JSON"),
+        ("{", "row 1: This line is not valid JSON"),
+        ("\n[1]\n", "row 2: This line is not a JSON object"),
+        (json.dumps(statement(coalition="nobody")), "row 1, /coalition: No coalition is registered under this slug"),
+        (json.dumps({"kind": "no.such"}), "row 1, /kind: Name a kind of statement"),
+        ("\ufeff\u0000", "row 1: This line is not valid JSON"),
     ],
 )
 def test_a_file_that_is_refused_leaves_no_trace(
@@ -261,20 +304,8 @@ def test_a_file_that_is_refused_leaves_no_trace(
     assert size_of(database) == 0
 
 
-@pytest.mark.parametrize("later", [{}, {"line_700": {"body": {}}}])
-def test_behind_a_part_that_is_refused_nothing_is_recorded_nor_another_fault_told(
-    database: str, call: Call, tmp_path: Path, later: Json
-) -> None:
-    assert call("import", write(tmp_path / "registration", lines(0))).code == 0
-    contents = lines(1200, line_3={"coalition": "nobody"}, **later)[1:]
-    refused = call("import", write(tmp_path / "file.jsonl", contents))
-    assert refused.code == 1
-    assert "Lines 1 to 500 were refused as a whole" in refused.err
-    assert size_of(database) == 1
-
-
 def test_an_empty_file_is_imported_and_a_missing_one_is_named(database: str, call: Call, tmp_path: Path) -> None:
-    assert call("import", write(tmp_path / "empty", [])).out == "0\n"
+    assert call("import", write(tmp_path / "empty.jsonl", [])).out == "0\n"
     missing = call("import", tmp_path / "missing")
     assert missing.code == 2
     assert "does not exist" in re.sub(r"[│\s]+", " ", missing.err)

@@ -39,6 +39,7 @@ from service.domain.coalition import Force
 from service.domain.quantities import Number
 from service.domain.record import EventId, Rank, Ranked, Reason
 from service.domain.statement import Channel, Occurred, Source, Speaker, Wording
+from service.web.schemas import Fault
 
 Json = dict[str, Any]
 Kind = Annotated[str, Known(kinds.KINDS)]
@@ -509,3 +510,44 @@ class TriedBatch(Shape):
     events: list[EventTried]
     states: list[State]
     similar: list[list[Similar]]
+
+
+class ImportRow(Shape):
+    """What became of a row of a file, or of several that a mapping draws together."""
+
+    row: int = Field(ge=1, description="the number of the row, as a spreadsheet shows it; of lines, that of the line")
+    last_row: int = ABSENT
+    status: Annotated[str, Known(["recorded", "refused", "left_out", "valid"])]
+    event_id: EventId = ABSENT
+    position: LogPosition = ABSENT
+    errors: list[Fault] = ABSENT
+    detail: str = ABSENT
+    kind: str = ABSENT
+    coalition: str = ABSENT
+    subjects: list[SubjectId] = ABSENT
+    similar: list[Similar] = ABSENT
+
+
+class ImportSummary(Shape):
+    """What the rows of a file come to."""
+
+    rows: int
+    recorded: int
+    repeated: int = Field(description="of the recorded ones, those that had been recorded before")
+    refused: int
+    left_out: int
+    complete: bool = Field(description="false: it could not go on; send the file again")
+    error: str = ABSENT
+    dry_run: Literal[True] = ABSENT
+
+
+class ImportReport(ImportSummary):
+    """What became of every row of a file."""
+
+    results: list[ImportRow]
+
+
+class ImportEnd(Shape):
+    """The last line of a report in lines."""
+
+    summary: ImportSummary

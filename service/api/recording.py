@@ -14,18 +14,15 @@ from service.api.answered import RecordedBatch, Tried, TriedBatch
 from service.api.writing import Write
 from service.domain.answers import Json, Moment, shape
 from service.domain.dates import render_instant
-from service.domain.errors import Fault, Invalid
 from service.log.append import Appended
 from service.log.codec import prepare
-from service.segments.similar import Similar
 from service.submission import Recorded, Retry, Submission
 from service.trial import Trial, try_out
 from service.web.asking import read_query
+from service.web.bodies import find_key
 from service.web.describing import Answer, documented
 from service.web.sending import JSON, etag_of
 from service.web.serving import Services, authorise, services
-
-_LONGEST_KEY = 255
 
 
 class AskedWrite(BaseModel):
@@ -99,14 +96,10 @@ async def record(request: Request, begun: Begun, write: Write, body: bytes) -> R
 
 def retry_of(request: Request, caller: Caller, body: bytes) -> Retry | None:
     """By what a retry of this request is recognised; None where the client sent no key."""
-    key = request.headers.get("idempotency-key")
+    key = find_key(request)
     if key is None:
         return None
-    bare = key.strip().strip('"')
-    if not 0 < len(bare) <= _LONGEST_KEY:
-        detail = f"Send an Idempotency-Key of 1 to {_LONGEST_KEY} characters."
-        raise Invalid(detail, Fault("/header/idempotency-key", "length", detail))
-    return Retry(f"token/{caller.owner}", bare, hashlib.sha256(request.url.path.encode() + b"\x00" + body).digest())
+    return Retry(f"token/{caller.owner}", key, hashlib.sha256(request.url.path.encode() + b"\x00" + body).digest())
 
 
 def content_of(recorded: Recorded, stale_after_days: int, *, many: bool) -> Json:
@@ -131,17 +124,8 @@ def tried(trial: Trial, stale_after_days: int, *, many: bool) -> Json:
         for reference in state["statements"]:
             if reference["position"] > trial.size:
                 reference |= {"event_id": None, "position": None}
-    similar = [[_similar(one) for one in found] for found in trial.similar]
+    similar = [[one.render() for one in found] for found in trial.similar]
     return {**content, "similar": similar if many else similar[0]}
-
-
-def _similar(one: Similar) -> Json:
-    return {
-        "event_id": one.event_id,
-        "position": one.position,
-        "similarity": round(one.alike, 2),
-        **{name: one.content[name] for name in ("subject", "occurred", "summary")},
-    }
 
 
 def _event(one: Appended) -> Json:

@@ -2,6 +2,7 @@
 
     RegistryError
     ├── Invalid      what was sent is malformed or impossible; says where (`faults`)
+    │   └── Faulty   so are rows of a file; says how many faults there are in all
     ├── Refused      well formed, but a rule forbids it in this place
     │   ├── Stale    somebody changed it meanwhile
     │   └── Running  the same request is being dealt with already
@@ -12,15 +13,27 @@ Messages are full sentences that say what to do, and never repeat what was sent.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong: where (a JSON Pointer, RFC 6901), a stable code, and a sentence."""
+    """One thing that is wrong: where (a JSON Pointer, RFC 6901), a stable code, and a sentence.
+
+    In something of many rows the pointer leads into what the row says; the row has its number, the column its name.
+    """
 
     pointer: str
     code: str
     detail: str
+    row: int | None = None
+    column: str | None = None
+
+    def render(self) -> dict[str, Any]:
+        """As clients see it."""
+        place = {"row": self.row, "column": self.column}
+        named = {name: value for name, value in place.items() if value is not None}
+        return {**named, "pointer": self.pointer, "code": self.code, "detail": self.detail}
 
 
 class RegistryError(Exception):
@@ -34,6 +47,14 @@ class RegistryError(Exception):
 
 class Invalid(RegistryError):
     """What was sent is malformed or impossible."""
+
+
+class Faulty(Invalid):
+    """Rows of a file are malformed or impossible; `faults` are the first of ``count``."""
+
+    def __init__(self, detail: str, *faults: Fault, count: int) -> None:
+        super().__init__(detail, *faults)
+        self.count = count
 
 
 class Refused(RegistryError):

@@ -46,6 +46,12 @@ async def load_known(connection: Connection, named: Sequence[str], coalitions: I
     return known
 
 
+async def find_registered(connection: Connection, slugs: Sequence[str]) -> set[str]:
+    """Those of the slugs under which a coalition is registered."""
+    rows = await connection.cursor(binary=True).execute(FIND_COALITIONS, (list(slugs),))
+    return {slug for (slug,) in await rows.fetchall()}
+
+
 async def find_effective(connection: Connection, position: int) -> Effective | None:
     """What the statement recorded at a position is now taken to say; None where that event is no statement."""
     rows = await fetch(connection, _FIND_STATEMENTS, {"positions": [position]})

@@ -7,7 +7,7 @@ under the gate. `verify` does the same without the last step, and hashes every l
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +25,7 @@ from service.log import append
 from service.log.codec import commit, leaf_hash, lift
 from service.log.merkle import Frontier
 from service.log.read import EventRow, read_events, read_size
-from service.segments.effective import FIND_COALITIONS, Versions, load_known
+from service.segments.effective import Versions, find_registered, load_known
 from service.segments.revise import Changes, Planes, touches
 from service.segments.tables import DERIVED, LATE_INDEXES, PARTITIONS, RIGHTS
 
@@ -128,7 +128,7 @@ class _Replay:
         unknown = {row.coalition for row in batch.rows} - self._coalitions
         if named or unknown:
             await self.finish()
-            self._coalitions |= set(await _registered(self._connection, unknown))
+            self._coalitions |= await find_registered(self._connection, sorted(unknown))
         known = await load_known(self._connection, named, self._coalitions)
         steps: list[tuple[int, tuple[Revision, ...]]] = []
         for row, (content, event) in zip(batch.rows, batch.lifted, strict=True):
@@ -160,12 +160,6 @@ class _Replay:
 
 def _lift(events: Sequence[EventRow]) -> _Read:
     return _Read(list(events), [lift(row.kind, row.version, row.body) for row in events])
-
-
-async def _registered(connection: Connection, slugs: Iterable[str]) -> list[str]:
-    async with connection.cursor(binary=True) as cursor:
-        await cursor.execute(FIND_COALITIONS, (sorted(slugs),))
-        return [slug for (slug,) in await cursor.fetchall()]
 
 
 async def _replay_all(

@@ -41,6 +41,13 @@ class Similar:
     content: dict[str, Any]
     alike: float
 
+    def render(self) -> dict[str, Any]:
+        """As clients see it."""
+        said = {name: self.content[name] for name in ("subject", "occurred", "summary")}
+        return {
+            "event_id": self.event_id, "position": self.position, "similarity": round(self.alike, 2), **said
+        }  # fmt: skip
+
 
 async def find_similar(connection: Connection, statement: Statement) -> list[Similar]:
     """The most similar statements that stand now, most alike first."""

@@ -1,15 +1,17 @@
 """What a write sends: JSON, bounded, and named by the version that it changes."""
 
+from collections.abc import AsyncGenerator
 from typing import TypeVar
 
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
-from service.domain.errors import RegistryError
+from service.domain.errors import Fault, Invalid, RegistryError
 from service.domain.kinds import invalid
 from service.web.serving import services
 
 _JSON = "application/json"
+_LONGEST_KEY = 255
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -25,22 +27,45 @@ class PreconditionRequired(RegistryError):
     """A change must say which version it changes."""
 
 
+def content_type(request: Request) -> str:
+    """The media type of the body, without its parameters."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
 async def read_body(request: Request) -> bytes:
     """The body of a write, bounded; it has to be JSON."""
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type != _JSON:
+    if content_type(request) != _JSON:
         raise NotJson("Send the body as JSON, with Content-Type: application/json.")
-    most = services(request).settings.largest_body
+    body = bytearray()
+    async for chunk in bounded(request, services(request).settings.largest_body):
+        body += chunk
+    return bytes(body)
+
+
+async def bounded(request: Request, most: int) -> AsyncGenerator[bytes]:
+    """The body as it arrives; raises `TooLarge` as soon as it is known to be."""
     too_large = TooLarge(f"The body is larger than {most} bytes; send fewer statements at a time.")
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > most:
         raise too_large
-    body = bytearray()
+    size = 0
     async for chunk in request.stream():
-        body += chunk
-        if len(body) > most:
+        size += len(chunk)
+        if size > most:
             raise too_large
-    return bytes(body)
+        yield chunk
+
+
+def find_key(request: Request) -> str | None:
+    """The client's key of a request, quoted or bare; None where it sent none."""
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        return None
+    bare = key.strip().strip('"')
+    if not 0 < len(bare) <= _LONGEST_KEY:
+        detail = f"Send an Idempotency-Key of 1 to {_LONGEST_KEY} characters."
+        raise Invalid(detail, Fault("/header/idempotency-key", "length", detail))
+    return bare
 
 
 def parse_body(model: type[Model], body: bytes) -> Model:

@@ -16,6 +16,7 @@ import xlsxwriter
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.domain.answers import Json
+from service.reading.cells import guarded, joined
 
 Row = Mapping[str, Any]
 Tables = Mapping[str, Sequence[Row]]
@@ -33,7 +34,6 @@ _NESTED: dict[str, tuple[str, ...]] = {
     "occurred": ("edtf", "basis"),
     "said_by": ("actor", "name", "post", "official"),
 }
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def table(rows: Iterable[Row], about: Row) -> tuple[list[str], list[list[Any]]]:
@@ -61,12 +61,7 @@ def _flat(row: Row, prefix: str = "") -> Json:
 def _joined(values: list[Any]) -> str | None:
     if any(isinstance(value, dict | list) for value in values):
         return orjson.dumps(values).decode()
-    return "; ".join(map(str, values)) or None
-
-
-def guarded(cell: Any) -> Any:  # noqa: ANN401 - any cell
-    """A text that a spreadsheet would run as a formula gets an apostrophe before it, which the spreadsheet hides."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+    return joined([str(value) for value in values]) or None
 
 
 def write_csv(tables: Tables, about: Row) -> bytes:
@@ -75,12 +70,14 @@ def write_csv(tables: Tables, about: Row) -> bytes:
     out = io.StringIO(newline="")
     writer = csv.writer(out)
     writer.writerow(columns)
-    writer.writerows([_plain(guarded(cell)) for cell in row] for row in rows)
+    writer.writerows([_plain(cell) for cell in row] for row in rows)
     return b"\xef\xbb\xbf" + out.getvalue().encode()
 
 
 def _plain(cell: Any) -> Any:  # noqa: ANN401 - any cell
-    return {True: "true", False: "false"}[cell] if isinstance(cell, bool) else cell
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    return guarded(cell) if isinstance(cell, str) else cell
 
 
 def write_jsonl(tables: Tables, about: Row) -> bytes:

@@ -42,9 +42,14 @@ _RETRY_AFTER_SECONDS = "1"
 
 
 def problem(
-    status: int, detail: str, faults: Sequence[Fault] = (), *, headers: dict[str, str] | None = None
+    status: int,
+    detail: str,
+    faults: Sequence[Fault] = (),
+    *,
+    count: int | None = None,
+    headers: dict[str, str] | None = None,
 ) -> Response:
-    """A problem document (RFC 9457)."""
+    """A problem document (RFC 9457); ``count`` is of all faults, where only the first are listed."""
     kind = KINDS[status]
     content: Json = {
         "type": kind.type,
@@ -53,7 +58,9 @@ def problem(
         "detail": detail,
     }
     if faults:
-        content["errors"] = [{"pointer": one.pointer, "code": one.code, "detail": one.detail} for one in faults]
+        content["errors"] = [one.render() for one in faults]
+    if count is not None:
+        content["error_count"] = count
     return Response(orjson.dumps(content), status_code=status, media_type="application/problem+json", headers=headers)
 
 
@@ -73,7 +80,8 @@ async def _refused(_: Request, error: Exception) -> Response:
     if status is HTTPStatus.SERVICE_UNAVAILABLE or isinstance(error, errors.Running):
         headers["Retry-After"] = _RETRY_AFTER_SECONDS
     faults = error.faults or ((Fault("", "refused", error.detail),) if isinstance(error, errors.Refused) else ())
-    return problem(status, error.detail, faults, headers=headers)
+    count = error.count if isinstance(error, errors.Faulty) else None
+    return problem(status, error.detail, faults, count=count, headers=headers)
 
 
 async def _unreachable(request: Request, _: Exception) -> Response:

@@ -22,6 +22,8 @@ class Fault(_Said):
     pointer: str = Field(description="where: a JSON Pointer (RFC 6901) into the body; `/query/…` for a parameter")
     code: str = Field(description="what is wrong, for programs")
     detail: str = Field(description="what is wrong and what to send instead, for people")
+    row: int = Field(default_factory=int, description="in a file: the number of the row; the pointer leads into it")
+    column: str = Field(default_factory=str, description="in a table: the name of the column")
 
 
 class Problem(_Said):
@@ -32,6 +34,7 @@ class Problem(_Said):
     status: int = Field(ge=400, le=599)
     detail: str = Field(description="what has happened here and what helps, for people")
     errors: list[Fault] = Field(default_factory=list, description="the parts of the request that are at fault")
+    error_count: int = Field(default_factory=int, description="in a file: how many faults there are in all")
 
 
 class _Generator(GenerateJsonSchema):

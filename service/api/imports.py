@@ -1,0 +1,142 @@
+"""Importing: a file of statements, of any size, and a report about each of its rows."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack, aclosing
+
+import orjson
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response, StreamingResponse
+
+from service.access import Caller, Role
+from service.api.answered import ImportEnd, ImportReport, ImportRow
+from service.domain.answers import Json
+from service.domain.kinds import AnyStatement
+from service.load.checked import Spool
+from service.load.imports import Import, Importer, OnError
+from service.reading.opening import BY_TYPE, LINES, open_rows
+from service.submission import Retry
+from service.web.asking import read_query
+from service.web.bodies import find_key
+from service.web.describing import TEXT, Answer, Items, documented
+from service.web.formats import FORMATS, wanted_format
+from service.web.sending import JSON
+from service.web.serving import Door, Services, authorise, services
+from service.web.uploads import MULTIPART, Form, Upload, receive
+
+_PIECE = 2**18
+_LARGER = 4  # what the rows of a file come to on disk, as a multiple of the largest file
+
+router = APIRouter(tags=["recording"], route_class=Door)
+
+
+class AskedImport(BaseModel):
+    """How an import is meant."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    on_error: OnError = Field(
+        OnError.STOP, description="`stop`: a bad row anywhere, and nothing is recorded; `skip`: the good rows are"
+    )
+    dry_run: bool = Field(default=False, description="only say what would be recorded, and record nothing")
+
+
+_WHAT = "The report, written as rows are recorded. It ends with `complete`: without that, it was cut off."
+
+
+@router.post(
+    "/v1/import",
+    operation_id="importStatements",
+    openapi_extra=documented(
+        AskedImport,
+        body={**{kind: Items(AnyStatement) if kind in LINES else TEXT for kind in BY_TYPE}, MULTIPART: Form},
+        answers={
+            200: Answer(
+                _WHAT,
+                {JSON: ImportReport, FORMATS["jsonl"][0]: Items(ImportRow | ImportEnd)},
+                ("Cache-Control", "Idempotency-Replayed"),
+            )
+        },
+        headers=["Idempotency-Key"],
+        role=Role.EDITOR,
+    ),
+)
+async def import_statements(request: Request) -> Response:
+    """Records the statements of a file, and reports on each of its rows."""
+    caller = await authorise(request, Role.EDITOR)
+    asked = read_query(request, AskedImport)
+    key = find_key(request)
+    async with AsyncExitStack() as held:
+        upload = held.enter_context(await receive(request))
+        served = services(request)
+        spool = held.enter_context(Spool(_LARGER * served.settings.largest_import))
+        wanted = Import(_importer(served, caller), spool, asked.on_error)
+        if key is not None and not asked.dry_run:
+            wanted.claim = await _claim(caller, key, asked.on_error, upload)
+        await wanted.check(open_rows(upload.file, upload.form, upload.mapping))
+        return await _report(request, wanted, dry_run=asked.dry_run, held=held)
+
+
+def _importer(served: Services, caller: Caller) -> Importer:
+    return Importer(served.pool, served.recorder, caller.owner, served.new_id, served.new_salt)
+
+
+async def _claim(caller: Caller, key: str, on_error: OnError, upload: Upload) -> Retry:
+    """By what a retry of the whole is recognised: not by the bytes of a form, whose boundary differs each time."""
+
+    def digest() -> bytes:
+        upload.file.seek(0)
+        found = hashlib.sha256()
+        while piece := upload.file.read(_PIECE):
+            found.update(piece)
+        found.update(orjson.dumps(["/v1/import", on_error, upload.form, upload.mapping_digest]))
+        upload.file.seek(0)
+        return found.digest()
+
+    return Retry(f"token/{caller.owner}", key, await asyncio.to_thread(digest))
+
+
+async def _report(request: Request, wanted: Import, *, dry_run: bool, held: AsyncExitStack) -> Response:
+    """The report as it comes about. What fails before there is any of it is still answered as a refusal."""
+    rows = wanted.try_out() if dry_run else wanted.record()
+    first: list[Json] = await anext(rows, [])
+    if wanted.error is not None and not wanted.recorded:
+        await rows.aclose()
+        raise wanted.error
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    if wanted.replayed:
+        headers["Idempotency-Replayed"] = "true"
+    as_lines = wanted_format(request.scope, request.headers.get("accept")) == "jsonl"
+    render, media_type = (_lines, FORMATS["jsonl"][0]) if as_lines else (_document, JSON)
+    told = render(_all(first, rows, held.pop_all()), wanted, dry_run=dry_run)
+    return StreamingResponse(told, media_type=media_type, headers=headers)
+
+
+async def _all(first: list[Json], rest: AsyncGenerator[list[Json]], held: AsyncExitStack) -> AsyncGenerator[list[Json]]:
+    async with held, aclosing(rest):
+        yield first
+        async for rows in rest:
+            yield rows
+
+
+async def _document(report: AsyncGenerator[list[Json]], wanted: Import, *, dry_run: bool) -> AsyncIterator[bytes]:
+    """One JSON document, written as it comes about: the rows, and behind them what they come to."""
+    async with aclosing(report):
+        yield b'{"dry_run":true,"results":[' if dry_run else b'{"results":['
+        between = b""
+        async for rows in report:
+            if rows:
+                yield between + b",".join(map(orjson.dumps, rows))
+                between = b","
+        yield b"]," + orjson.dumps(wanted.summary())[1:]
+
+
+async def _lines(report: AsyncGenerator[list[Json]], wanted: Import, *, dry_run: bool) -> AsyncIterator[bytes]:
+    """A line for each row, and a last one with what they come to."""
+    async with aclosing(report):
+        async for rows in report:
+            yield b"".join(orjson.dumps(row) + b"\n" for row in rows)
+        summary = {"dry_run": True, **wanted.summary()} if dry_run else wanted.summary()
+        yield orjson.dumps({"summary": summary}) + b"\n"
