@@ -5,6 +5,7 @@ from starlette.responses import Response
 
 from service.api.answered import CoalitionAnswer, CoalitionPage, Status
 from service.api.answering import AskedPage, Found, continued, find_states, page
+from service.api.following import follow_coalition, follow_coalitions
 from service.api.past import TIMEMAP_ANSWERS, AskedTimeMap, answer_timemap, find_past
 from service.domain.answers import Json
 from service.domain.dates import render_instant
@@ -13,6 +14,7 @@ from service.domain.status import status
 from service.segments.mementos import Page
 from service.segments.query import References, Scope, Span, spans_at
 from service.web.asking import Asked, basis_of, read_query
+from service.web.atom import wants_feed
 from service.web.describing import documented, page_with_past, view
 from service.web.mementos import past_of
 from service.web.sending import answer
@@ -36,6 +38,8 @@ router = APIRouter(tags=["coalitions"], dependencies=[Depends(may_read)], route_
 )
 async def list_coalitions(request: Request) -> Response:
     """The coalitions, with their aliases, their forces, and their first and last statement."""
+    if wants_feed(request):
+        return await follow_coalitions(request)
     asked = read_query(request, AskedPage)
     served = services(request)
     point, _ = continued(asked)
@@ -56,6 +60,8 @@ async def list_coalitions(request: Request) -> Response:
 )
 async def get_coalition(request: Request, coalition: str) -> Response:
     """One coalition, with its aliases, its force, and its first and last statement."""
+    if wants_feed(request):
+        return await follow_coalition(request, coalition)
     asked = read_query(request, Asked)
     served = services(request)
     values = {"coalition": coalition, "family": "coalition", "slug": "registration"}
@@ -101,6 +107,8 @@ def _coalition(slug: str, state: Json, span: Span | None) -> Json:
 )
 async def get_status(request: Request, coalition: str) -> Response:
     """Where the coalition stands: phase, members, stances, commitments, ceasefires, meetings, warnings."""
+    if wants_feed(request):
+        return await follow_coalition(request, coalition)
     asked = read_query(request, Asked)
     served = services(request)
     values = {"coalition": coalition}

@@ -6,6 +6,7 @@ from starlette.responses import RedirectResponse, Response
 
 from service.api.answered import CommitmentPage, CountryAnswer
 from service.api.answering import AskedPage, continued, find_states, page
+from service.api.following import follow_country, follow_family
 from service.api.past import TIMEMAP_ANSWERS, AskedTimeMap, answer_timemap, find_past
 from service.domain.actors import is_country, name_of, parse_actor
 from service.domain.answers import Json
@@ -15,6 +16,7 @@ from service.domain.statement import Slug
 from service.segments.mementos import Page
 from service.segments.query import Scope
 from service.web.asking import Asked, basis_of, read_query
+from service.web.atom import wants_feed
 from service.web.describing import Answer, documented, page_with_past, view
 from service.web.mementos import past_of
 from service.web.sending import answer
@@ -58,11 +60,13 @@ MOVED = Answer("The country goes by a code; the answer is under it.", headers=["
 )
 async def get_country_commitments(request: Request, code: str) -> Response:
     """One country's commitments in every coalition, with its role and its stances."""
-    asked = read_query(request, AskedCountry)
-    served = services(request)
     country = _country(code)
     if country != code:
         return _redirect(request, code, country)
+    if wants_feed(request):
+        return await follow_country(request, country)
+    asked = read_query(request, AskedCountry)
+    served = services(request)
     values = {"actor": country, "coalition": asked.coalition}
     past = await find_past(request, served, asked, _page_of(asked.coalition), values)
     if past is not None:
@@ -153,6 +157,8 @@ def _country(code: str) -> str:
 )
 async def list_commitments(request: Request, coalition: str) -> Response:
     """All commitments within a coalition, filtered."""
+    if wants_feed(request):
+        return await follow_family(request, coalition, "pledge")
     asked = read_query(request, AskedCommitments)
     served = services(request)
     point, _ = continued(asked)

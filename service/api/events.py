@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response, StreamingResponse
 
 from service.api.answered import CloudEvent, EventAnswer, EventPage, SentEvent
+from service.api.following import follow_log
 from service.database import snapshot
 from service.domain.answers import Json
 from service.domain.errors import Fault, Invalid, Unknown
@@ -19,6 +20,7 @@ from service.segments.effective import find_effective, find_event_ids
 from service.segments.heard import Heard, Wanted
 from service.segments.query import beyond_head
 from service.web.asking import read_query
+from service.web.atom import wants_feed
 from service.web.describing import CACHED, EVENT_STREAM, KNOWN, Answer, Items, documented, log
 from service.web.formats import CLOUDEVENTS, CLOUDEVENTS_BATCH, FORMATS, wanted_format
 from service.web.sending import JSON, REVALIDATE, answer, etag_of, is_known, is_table, next_page, send
@@ -52,6 +54,8 @@ class AskedEvents(BaseModel):
 )
 async def list_events(request: Request) -> Response:
     """The log in order, as CloudEvents; `next` is the position to go on from. JSON Lines are all, unless limited."""
+    if wants_feed(request):
+        return await follow_log(request)
     asked = read_query(request, AskedEvents)
     served, kind = services(request), wanted_format(request.scope, request.headers.get("accept"))
     if kind == "jsonl" and "limit" not in request.query_params:

@@ -17,6 +17,7 @@ from service.api.answered import (
     WarningPage,
 )
 from service.api.answering import AskedPage, continued, find_states, page
+from service.api.following import follow_family, follow_subject
 from service.domain.answers import Json, shape
 from service.domain.dates import render_instant
 from service.domain.errors import Unknown
@@ -26,6 +27,7 @@ from service.log.read import event_json
 from service.segments.history import Rectangle, history_of
 from service.segments.query import Point, Scope
 from service.web.asking import Asked, basis_of, find_point, moment_of, read_query
+from service.web.atom import wants_feed
 from service.web.describing import documented, view
 from service.web.sending import answer
 from service.web.serving import Door, Services, may_read, services
@@ -44,6 +46,8 @@ LISTED: dict[str, tuple[str, type[Page]]] = {
 
 def _list_family(family: str) -> Callable[..., Awaitable[Response]]:
     async def list_subjects(request: Request, coalition: str) -> Response:
+        if wants_feed(request):
+            return await follow_family(request, coalition, family)
         asked = read_query(request, AskedPage)
         served = services(request)
         point, _ = continued(asked)
@@ -83,6 +87,8 @@ def _known_family(family: str) -> str:
 )
 async def get_subject(request: Request, coalition: str, family: str, slug: str) -> Response:
     """One subject with all its actors."""
+    if wants_feed(request):
+        return await follow_subject(request, coalition, _known_family(family), slug)
     asked = read_query(request, Asked)
     served = services(request)
     values = {"coalition": coalition, "family": _known_family(family), "slug": slug}
@@ -106,6 +112,8 @@ async def get_subject(request: Request, coalition: str, family: str, slug: str) 
 )
 async def get_history(request: Request, coalition: str, family: str, slug: str) -> Response:
     """Every statement, correction and state of a subject, on both axes, as far as known at the position asked about."""
+    if wants_feed(request):
+        return await follow_subject(request, coalition, _known_family(family), slug)
     asked = read_query(request, Asked)
     served = services(request)
     async with served.pool.connection() as connection:

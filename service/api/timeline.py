@@ -10,6 +10,7 @@ from starlette.responses import Response
 from service.api.answered import Changes as ChangesAnswer
 from service.api.answered import TimelinePage
 from service.api.answering import AskedPage, Cursor, check_coalition, continued, known_kind
+from service.api.following import follow_coalition
 from service.domain.actors import parse_actor
 from service.domain.answers import Json
 from service.domain.changes import Difference
@@ -19,6 +20,7 @@ from service.domain.statement import check_printable
 from service.segments.query import Basis, Point, Scope, resolve_known_at, states_at
 from service.segments.timeline import Told, count_statements, list_changes, list_statements
 from service.web.asking import LAST, basis_of, find_point, moment_of, parse_parameter, read_query
+from service.web.atom import wants_feed
 from service.web.describing import documented, view
 from service.web.sending import answer, is_table, next_page
 from service.web.serving import Door, may_read, services
@@ -54,6 +56,8 @@ class AskedTimeline(AskedPage):
 )
 async def get_timeline(request: Request, coalition: str) -> Response:
     """Statements in the order in which they occurred; those that may have occurred by then stand apart."""
+    if wants_feed(request):
+        return await follow_coalition(request, coalition)
     asked = read_query(request, AskedTimeline)
     served = services(request)
     pinned, cursor = continued(asked, (str, int))
@@ -145,6 +149,8 @@ async def get_changes(request: Request, coalition: str) -> Response:
 
     Where neither end names what was known, both are as known now; where only one does, the other is the head.
     """
+    if wants_feed(request):
+        return await follow_coalition(request, coalition)
     asked = read_query(request, AskedChanges)
     served = services(request)
     start_at = min(parse_parameter("from", asked.from_, parse_as_of), LAST)

@@ -2,7 +2,7 @@
 
 `serving` the services behind them and the caller's rights · `asking` the point asked about, and its basis · `bodies`
 what a write sends · `problems` how every refusal looks · `pinned` answers that never change, remembered · `mementos`
-a page's past by header.
+a page's past by header · `atom` feeds.
 
 `describing` is what a route says of itself · `document` makes the OpenAPI document of it, with `schemas` and the shared
 words of `vocabulary` · `docs` serves it.

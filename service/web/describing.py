@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from service.access import Role
-from service.web.formats import CLOUDEVENTS_BATCH, FORMATS
+from service.web.formats import ATOM, CLOUDEVENTS_BATCH, FORMATS
 from service.web.sending import JSON
 
 Json = dict[str, Any]
@@ -98,9 +98,12 @@ def sent(what: str, content: Content) -> dict[int, Answer]:
 def view(
     model: Any, what: str, *, paged: bool = False, tables: bool = True, links: Links | None = None  # noqa: ANN401 - a type
 ) -> dict[int, Answer]:  # fmt: skip
-    """How a question is answered: in JSON, as the tables that say the same, or that the client has it already."""
+    """How a question is answered: in JSON, as the tables that say the same, or that the client has it already.
+
+    What comes as tables comes as a feed too: what has changed in it, event by event.
+    """
     headers = (*CACHED, "Vary", *(("Link",) if paged else ()))
-    content = {JSON: model, **(_TABLES if tables else {})}
+    content = {JSON: model, **({**_TABLES, ATOM: TEXT} if tables else {})}
     return {200: Answer(what, content, headers, links or {}), 304: KNOWN}
 
 
@@ -114,5 +117,5 @@ def page_with_past(model: Any, what: str, *, links: Links | None = None) -> dict
 
 def log(page: Any, event: Any, what: str, *, links: Links) -> dict[int, Answer]:  # noqa: ANN401 - types
     """How a part of the log is answered: as any view, as a line for each CloudEvent, and as a batch of them."""
-    tables = {**_TABLES, FORMATS["jsonl"][0]: Items(event), CLOUDEVENTS_BATCH: list[event]}
+    tables = {**_TABLES, FORMATS["jsonl"][0]: Items(event), CLOUDEVENTS_BATCH: list[event], ATOM: TEXT}
     return {200: Answer(what, {JSON: page, **tables}, (*CACHED, "Vary", "Link"), links), 304: KNOWN}

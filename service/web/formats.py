@@ -130,10 +130,12 @@ FORMATS: dict[str, tuple[str, Writer]] = {
     "jsonl": ("application/jsonl", write_jsonl),
     "xlsx": ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", write_xlsx),
 }
+SUFFIX_OF_ATOM, ATOM = "atom", "application/atom+xml"
 CLOUDEVENTS, CLOUDEVENTS_BATCH = "cloudevents", "application/cloudevents-batch+json"
 _BY_TYPE = {kind.partition(";")[0]: name for name, (kind, _) in FORMATS.items()} | {
     "application/x-ndjson": "jsonl",
     CLOUDEVENTS_BATCH: CLOUDEVENTS,
+    ATOM: SUFFIX_OF_ATOM,
 }
 
 
@@ -147,7 +149,7 @@ class Suffixes:
         """Lets the application answer what stands before the suffix."""
         if scope["type"] == "http" and scope["path"].startswith("/v1/"):
             path, _, suffix = scope["path"].rpartition(".")
-            if path and (suffix in FORMATS or suffix == "json"):
+            if path and (suffix in FORMATS or suffix in ("json", SUFFIX_OF_ATOM)):
                 scope["path"], scope["format"] = path, suffix
         await self._app(scope, receive, send)
 

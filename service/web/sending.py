@@ -10,7 +10,8 @@ from fastapi import Request
 from starlette.responses import Response
 
 from service.domain.answers import Json
-from service.web.formats import FORMATS, Tables, wanted_format
+from service.domain.errors import Unknown
+from service.web.formats import FORMATS, SUFFIX_OF_ATOM, Tables, wanted_format
 from service.web.serving import services
 
 JSON = "application/json"
@@ -40,6 +41,8 @@ def send(
     headers: Mapping[str, str] | None = None,
 ) -> Response:  # fmt: skip
     """Any JSON, with an ETag of its own or of its bytes; 304 where the client has it already."""
+    if request.scope.get("format") == SUFFIX_OF_ATOM:
+        raise Unknown("This address is no feed; leave the suffix out.")
     body = orjson.dumps(content)
     sent = {"Cache-Control": REVALIDATE, "Vary": "Accept", **(headers or {})}
     return _send(request, body, etag or f'"{_digest(body)}"', sent, media_type)

@@ -1,0 +1,190 @@
+"""What an event did, in plain sentences: who, what, from which state to which, as of which day.
+
+The sentences are ours, made of the states before and after, and never of what an editor wrote: a text that is
+corrected or retracted does not live on in them. An event *moved* what it carries forward; *learned* is what we now
+think otherwise of a time of which we had an account: a late entry, and every note on the record.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+
+from service.domain.actors import name_of
+from service.domain.answers import Json
+from service.domain.dates import BEGINNING
+from service.domain.subject import SubjectKey
+
+MOVED, LEARNED = "moved", "learned"
+_NOTED = {
+    "record.corrected": "Corrected",
+    "record.retracted": "Retracted",
+    "record.reinstated": "Reinstated",
+    "record.disputed": "Disputed",
+    "record.dispute_settled": "Dispute settled",
+    "record.duplicate": "Told twice",
+    "record.sourced": "Further source",
+    "coalition.registered": "Registered",
+}
+_LATE = "Late entry"
+_NOTHING = "nothing known"
+_MOST_NAMED = 6
+_BOOKKEEPING = frozenset({
+    "change", "first_stated", "last_stated", "age_days", "stale", "statements", "statement_count", "rivals",
+    "independent_sources", "first_issued", "last_issued", "times", "occurred", "id", "coalition", "subject",
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What an event did to one subject: what an answer said of it before and says after, at the first moment that
+    differs; the same twice where nothing does.
+    """
+
+    key: SubjectKey
+    at: datetime
+    before: Json | None
+    after: Json | None
+    late: bool = False  # something later was known already
+
+
+def because(kind: str, effects: Sequence[Effect]) -> list[str]:
+    """Why things are otherwise: the world moved, or we learned; an event may have done both."""
+    if kind in _NOTED:
+        return [LEARNED]
+    found = {LEARNED if effect.late else MOVED for effect in effects} or {MOVED}
+    return sorted(found)
+
+
+def tell(kind: str, effects: Sequence[Effect]) -> list[str]:
+    """One sentence for each thing that the event did; actors to whom it did the same stand in one."""
+    if not effects:
+        return [f"{_NOTED[kind]}: nothing stands otherwise." if kind in _NOTED else "Nothing stands otherwise."]
+    return [_sentence(kind, list(alike)) for _, alike in groupby(sorted(effects, key=_alike), key=_alike)]
+
+
+def _alike(effect: Effect) -> tuple[str, str, str, datetime, bool]:
+    key = effect.key
+    return (key.family, key.slug, _verb(effect), effect.at, effect.late)
+
+
+def _sentence(kind: str, effects: Sequence[Effect]) -> str:
+    first = effects[0]
+    noted = _NOTED.get(kind) or (_LATE if first.late else None)
+    what = f"{first.key.family} {first.key.slug}"
+    actors = [effect.key.actor for effect in effects if effect.key.actor]
+    whose = f" of {_names(actors)}" if actors else ""
+    day = "" if first.at <= BEGINNING else f", as of {first.at.date().isoformat()}"
+    text = f"{what}{whose} {_verb(first)}{day}."
+    return f"{noted}: {text}" if noted else text[0].upper() + text[1:]
+
+
+def _names(codes: Sequence[str]) -> str:
+    names = sorted(map(name_of, codes))
+    if len(names) > _MOST_NAMED:
+        names = [*names[: _MOST_NAMED - 1], f"{len(names) - _MOST_NAMED + 1} more"]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _verb(effect: Effect) -> str:
+    """From what to what; what stays the same in a word says what of it changed."""
+    family = effect.key.family
+    before, after = (_NOTHING if one is None else describe(family, one) for one in (effect.before, effect.after))
+    if before != after:
+        return f"goes from {before} to {after}"
+    return f"stays {after}{_otherwise(effect.before or {}, effect.after or {})}"
+
+
+def _otherwise(before: Json, after: Json) -> str:
+    names = [name for name in after if name not in _BOOKKEEPING and before.get(name) != after[name]]
+    if names:
+        return f", with other {' and '.join(name.replace('_', ' ') for name in names)}"
+    return ", said again" if before.get("statement_count", 0) < after.get("statement_count", 0) else ""
+
+
+def describe(family: str, shown: Json) -> str:
+    """A state in a few words."""
+    words = [word for word in _WORDS[family](shown) if word]
+    said = ", ".join(words) or "known"
+    if shown.get("attributed_only"):
+        said += ", as others say"
+    return f"{said}, disputed" if shown["disputed"] else said
+
+
+def _pledge(shown: Json) -> Iterator[str]:
+    firmness, status = shown["firmness"], shown["status"]
+    yield _plain(firmness or "")
+    if status not in ("standing", firmness):
+        yield _plain(status)
+    yield _quantity(shown["quantity"])
+    yield _money(shown["money"])
+
+
+def _position(shown: Json) -> Iterator[str]:
+    yield _plain(shown["stance"] or "")
+    yield _plain(shown["expression"] or "")
+
+
+def _warning(shown: Json) -> Iterator[str]:
+    yield _plain(shown["status"])
+    if shown["severity"]:
+        yield f"{shown['severity']} severity"
+    if not shown["official"]:
+        yield "unofficial"
+
+
+def _meeting(shown: Json) -> Iterator[str]:
+    yield _plain(shown["status"])
+    yield f"on {shown['date']['edtf']}" if shown["date"] else "without a date"
+
+
+def _ceasefire(shown: Json) -> Iterator[str]:
+    yield _plain(shown["state"])
+    for party, answer in sorted(shown["answers"].items()):
+        yield f"{_plain(answer['answer'])} by {name_of(party)}"
+
+
+def _organisation(shown: Json) -> Iterator[str]:
+    yield shown["name"] or ""
+    yield f"phase {shown['phase']}" if shown["phase"] else ""
+
+
+def _membership(shown: Json) -> Iterator[str]:
+    yield _plain(shown["role"] or "")
+    yield from (f"{claim['count']} members claimed" for claim in shown["claims"])
+
+
+_WORDS = {
+    "pledge": _pledge,
+    "position": _position,
+    "warning": _warning,
+    "meeting": _meeting,
+    "ceasefire": _ceasefire,
+    "coalition": _organisation,
+    "membership": _membership,
+}
+
+
+def _plain(word: str) -> str:
+    return word.replace("_", " ")
+
+
+def _quantity(stated: Mapping[str, str | int | None] | None) -> str:
+    if stated is None:
+        return ""
+    if stated["min"] is None and stated["max"] is None:
+        return str(stated["text"])
+    about = "about " if stated["approximate"] else ""
+    return f"{about}{_range(stated['min'], stated['max'])} {_plain(str(stated['unit']))}"
+
+
+def _money(stated: Mapping[str, str | int | None] | None) -> str:
+    return "" if stated is None else f"{_range(stated['min_amount'], stated['max_amount'])} {stated['currency']}"
+
+
+def _range(low: str | int | None, high: str | int | None) -> str:
+    if low == high:
+        return str(low)
+    if low is None:
+        return f"up to {high}"
+    return f"at least {low}" if high is None else f"{low} to {high}"
