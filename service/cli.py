@@ -105,7 +105,7 @@ class _Server(uvicorn.Server):
         served = getattr(getattr(self.config.app, "state", None), "services", None)
         if served is not None:
             served.feed.close()
-            served.deliveries.close()
+            served.courier.close()
         super().handle_exit(sig, frame)
 
     async def startup(self, sockets: Any = None) -> None:  # noqa: ANN401 - uvicorn's signature

@@ -22,7 +22,7 @@ from service.web.pinned import PinnedAnswers
 from service.web.problems import handle_errors
 from service.web.serving import Services, utc_now
 from service.webhooks.addresses import Addresses, Resolve, resolve_by_system
-from service.webhooks.delivery import Deliveries
+from service.webhooks.courier import Courier
 from service.webhooks.sending import Sender
 
 
@@ -44,12 +44,12 @@ def create_app(
         async with (
             open_pool(settings.database_url, size=settings.pool_size) as pool,
             Feed(pool) as feed,
-            Deliveries(pool, sender, new_id=new_id, observe=metrics.count_delivery) as deliveries,
-            Recorder(pool, observe=metrics.appends.observe, announce=_both(feed.poke, deliveries.poke)) as recorder,
+            Courier(pool, sender, new_id=new_id, observe=metrics.count_delivery) as courier,
+            Recorder(pool, observe=metrics.appends.observe, announce=_both(feed.poke, courier.poke)) as recorder,
         ):
             memory.settle()
             app.state.services = Services(
-                settings, pool, recorder, feed, deliveries, Access(pool), metrics, clock, new_id, new_salt
+                settings, pool, recorder, feed, courier, Access(pool), metrics, clock, new_id, new_salt
             )
             yield
 

@@ -319,6 +319,49 @@ def test_after_five_days_there_is_no_further_attempt() -> None:
     assert gap_after(len(GAPS) + 1, 0.5) is None
 
 
+def test_whoever_has_lost_its_lease_moves_no_cursor(client: TestClient, receiver: Receiver, database: str) -> None:
+    receiver.seconds = 1.5
+    made = subscribe(client, receiver.url)
+    post(client, statement())
+    assert wait_until(lambda: receiver.got, 10)
+    with psycopg.connect(database, autocommit=True) as connection:  # another has taken over from one that was stopped
+        connection.execute(
+            "UPDATE webhook SET leased_by = '01900000-0000-7000-8000-000000000000',"
+            " leased_until = now() + interval '4 seconds'"
+        )
+    assert wait_until(lambda: list_deliveries(client, made), 10)
+    assert list_deliveries(client, made)[0]["accepted"]
+    assert state_of(client, made)["position"] == 1
+    receiver.seconds = 0
+    assert wait_until(lambda: receiver.accepted == [2, 2], 10)  # it has not sent it, and its lease has run out
+    assert wait_until(lambda: state_of(client, made)["position"] == 2, 10)
+
+
+def test_a_cursor_that_is_moved_while_something_is_sent_stays_where_it_was_moved(
+    client: TestClient, receiver: Receiver
+) -> None:
+    say_some(client, 4)
+    receiver.seconds = 1.5
+    made = subscribe(client, receiver.url, after=1)
+    assert wait_until(lambda: receiver.got, 10)
+    client.patch(f"/v1/webhooks/{made['id']}", json={"after": 4, "state": "paused"})
+    assert wait_until(lambda: list_deliveries(client, made), 10)
+    time.sleep(0.5)
+    assert (state_of(client, made)["position"], receiver.accepted) == (4, [2])
+    client.patch(f"/v1/webhooks/{made['id']}", json={"state": "active"})
+    assert wait_until(lambda: receiver.accepted == [2, 5], 10)
+
+
+def test_a_failure_at_the_old_address_does_not_count_against_the_new(client: TestClient, receiver: Receiver) -> None:
+    with receiving(Receiver(seconds=1.5, status=lambda _: 410)) as gone:
+        made = subscribe(client, gone.url)
+        post(client, statement())
+        assert wait_until(lambda: gone.got, 10)
+        client.patch(f"/v1/webhooks/{made['id']}", json={"url": receiver.url})
+        assert wait_until(lambda: receiver.accepted == [2], 10)
+        assert state_of(client, made)["state"] == "active"
+
+
 # What owners do
 
 
@@ -414,6 +457,8 @@ def test_only_the_latest_deliveries_are_remembered(client: TestClient, receiver:
     listed = client.get(f"/v1/webhooks/{made['id']}/deliveries?limit=500&count=true").json()
     assert (listed["total"], listed["items"][0]) == (KEPT, told)
     rest = client.get(f"/v1/webhooks/{made['id']}/deliveries?limit=500&after={listed['next']}").json()["items"]
+    table = client.get(f"/v1/webhooks/{made['id']}/deliveries.csv").text.splitlines()
+    assert len(table) == 1 + KEPT
     ids = [one["id"] for one in listed["items"] + rest]
     assert ids == sorted(set(ids), reverse=True)
     assert (len(ids), ids[-1][-4:]) == (KEPT, "0002")

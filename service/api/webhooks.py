@@ -21,7 +21,7 @@ from service.segments.heard import Wanted
 from service.web.asking import read_query
 from service.web.bodies import parse_body, read_body
 from service.web.describing import Answer, documented, sent, view
-from service.web.sending import JSON, answer, next_page, send
+from service.web.sending import JSON, answer, is_table, next_page, send
 from service.web.serving import Door, Services, authorise, services, takes_no_parameters
 from service.webhooks import subscriptions
 from service.webhooks.addresses import parse_url
@@ -105,7 +105,7 @@ def _parse_id(webhook_id: str) -> str:
 
 
 async def _check_url(served: Services, url: str) -> None:
-    if not await served.deliveries.sender.may_send(url):
+    if not await served.courier.sender.may_send(url):
         detail = (
             "This address is loopback, private, or otherwise none on the internet; nothing is sent there. "
             "Whoever runs the service can allow a network in WEBHOOK_NETWORKS."
@@ -134,7 +134,7 @@ async def create_webhook(request: Request) -> Response:
             connection, served.new_id(), owner=owner, url=given.url, description=given.description,
             wanted=wanted, after=given.after,
         )  # fmt: skip
-    served.deliveries.wake()
+    served.courier.wake()
     headers = {"Location": f"/v1/webhooks/{made.webhook_id}"}
     return _told(_webhook(made) | {"secret": render_secret(secret)}, 201, headers)
 
@@ -157,13 +157,13 @@ async def list_webhooks(request: Request) -> Response:
     asked = read_query(request, AskedList)
     after = str(asked.after) if asked.after else None
     async with served.pool.connection() as connection:
-        found = await subscriptions.list_subscriptions(connection, owner, after=after, limit=asked.limit)
+        found = await subscriptions.list_subscriptions(connection, owner, after=after, limit=_limit(request, asked))
         total = await subscriptions.count_subscriptions(connection, owner) if asked.count else None
-    return _page(request, asked, [_webhook(one) for one in found], total)
+    return _page(request, _limit(request, asked), [_webhook(one) for one in found], total)
 
 
-def _page(request: Request, asked: AskedList, items: Sequence[Json], total: int | None) -> Response:
-    after = items[-1]["id"] if len(items) == asked.limit else None
+def _page(request: Request, limit: int | None, items: Sequence[Json], total: int | None) -> Response:
+    after = items[-1]["id"] if len(items) == limit else None
     counted = {} if total is None else {"total": total}
     return answer(request, {"items": items, "next": after, **counted}, headers=next_page(request, after))
 
@@ -178,6 +178,11 @@ async def get_webhook(request: Request, webhook_id: str) -> Response:
     """One webhook, and how far it has come."""
     served, _, owner = await _allowed(request)
     return send(request, _webhook(await _find(served, webhook_id, owner)))
+
+
+def _limit(request: Request, asked: AskedList) -> int | None:
+    """How many items at most; a table has all, unless the request says how many."""
+    return None if is_table(request) and "limit" not in request.query_params else asked.limit
 
 
 async def _find(served: Services, webhook_id: str, owner: str | None) -> Subscription:
@@ -200,7 +205,7 @@ async def change_webhook(request: Request, webhook_id: str) -> Response:
     changes = given.model_dump(exclude_unset=True)
     async with served.pool.connection() as connection:
         changed = await subscriptions.change_subscription(connection, _parse_id(webhook_id), owner, changes)
-    served.deliveries.wake()
+    served.courier.wake()
     return _told(_webhook(changed))
 
 
@@ -263,9 +268,9 @@ async def list_webhook_deliveries(request: Request, webhook_id: str) -> Response
     webhook = await _find(served, webhook_id, owner)
     before = str(asked.after) if asked.after else None
     async with served.pool.connection() as connection:
-        found = await list_deliveries(connection, webhook.webhook_id, before=before, limit=asked.limit)
+        found = await list_deliveries(connection, webhook.webhook_id, before=before, limit=_limit(request, asked))
         total = await count_deliveries(connection, webhook.webhook_id) if asked.count else None
-    return _page(request, asked, [_delivery(one) for one in found], total)
+    return _page(request, _limit(request, asked), [_delivery(one) for one in found], total)
 
 
 @router.post(
@@ -294,7 +299,7 @@ async def _send_by_hand(served: Services, webhook: Subscription, again: Delivery
         keys = await subscriptions.read_keys(connection, webhook.webhook_id)
         event = await find_event(connection, again.event_id) if again is not None and again.event_id else None
     message = message_of(event) if event else ping(served.new_id(), webhook.webhook_id, served.clock())
-    made = await served.deliveries.send_by_hand(
+    made = await served.courier.send_by_hand(
         webhook, keys, message,
         cause="ping" if event is None else "resend",
         position=event.position if event else None,

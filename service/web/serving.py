@@ -17,7 +17,7 @@ from service.feed import Feed
 from service.record import Recorder
 from service.settings import Settings
 from service.web.metrics import Metrics
-from service.webhooks.delivery import Deliveries
+from service.webhooks.courier import Courier
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Services:
     pool: Pool
     recorder: Recorder
     feed: Feed
-    deliveries: Deliveries
+    courier: Courier
     access: Access
     metrics: Metrics
     clock: Callable[[], datetime]

@@ -124,9 +124,9 @@ def _beyond_head() -> Invalid:
 
 
 async def list_subscriptions(
-    connection: Connection, owner: str | None, *, after: str | None, limit: int
+    connection: Connection, owner: str | None, *, after: str | None, limit: int | None
 ) -> list[Subscription]:
-    """Subscriptions of an owner (None: of all), oldest first, behind one of them."""
+    """Subscriptions of an owner (None: of all), oldest first, behind one of them; without a limit all."""
     return [
         Subscription.of(row) for row in await fetch(connection, _LIST, {"owner": owner, "after": after, "limit": limit})
     ]

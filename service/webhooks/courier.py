@@ -37,11 +37,13 @@ _TICK = 1.0
 _REST = timedelta(seconds=0.5)  # for a subscription that has caught up: a cursor is not moved for each single event
 _READ_AT_ONCE = 500
 _TURN_SECONDS = 10.0  # then others have theirs
+_LOOK_SECONDS = 2.0  # for a look at what is due
 _ENDING_SECONDS = 2.0  # for what is under way when the service ends
+_RELEASING_SECONDS = 0.5
 Result = TypeVar("Result")
 
 
-class Deliveries:
+class Courier:
     """Sends every subscription what it wants, from where its cursor stands."""
 
     def __init__(
@@ -97,9 +99,12 @@ class Deliveries:
         while not self._closing:
             self._poked.clear()
             try:
-                await self._begin_turns()
-            except (psycopg.Error, PoolTimeout):
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    await self._begin_turns()
+            except (psycopg.Error, PoolTimeout, TimeoutError):
                 _LOGGER.warning("the database does not answer; webhooks wait for it", exc_info=True)
+            except Exception:
+                _LOGGER.exception("a look at what is due for webhooks failed")
             await asyncio.sleep(_BREATH)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_TICK):
@@ -125,8 +130,8 @@ class Deliveries:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
-        with contextlib.suppress(psycopg.Error, PoolTimeout):  # then the leases run out by themselves
-            async with asyncio.timeout(_ENDING_SECONDS), self._connection() as connection:
+        with contextlib.suppress(psycopg.Error, PoolTimeout, TimeoutError):  # then the leases run out by themselves
+            async with asyncio.timeout(_RELEASING_SECONDS), self._connection() as connection:
                 await release_all(connection, self._holder)
 
     @asynccontextmanager
