@@ -5,6 +5,7 @@ from typing import Any
 from alembic import context
 
 from service.database import METADATA
+from service.drafts import stored as _drafts  # noqa: F401 - declares its table
 from service.log import tables as _log  # noqa: F401 - declares its tables
 from service.segments import tables as _segments  # noqa: F401 - declares its tables
 

@@ -6,6 +6,7 @@ The rooms, in the order in which a request flows through them:
     load          imports of files, and the seeds, through the same write path
     api           the door for programs: HTTP in, JSON out
     web           what the doors share: errors, the caller's rights, the basis of an answer
+    drafts        what waits for a second editor, and what becomes of it
     record        the write path: appends what was prepared, in one transaction; `submission`: what is asked of it
     preparing     what a batch would record: decided on and re-folded, before the gate where enough is known
     trial         what recording something would come to, with nothing recorded

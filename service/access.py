@@ -1,16 +1,20 @@
 """Who may do what: tokens with a role, of which only a hash is stored."""
 
 import hashlib
+import re
 import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
-from sqlalchemy import CheckConstraint, Column, DateTime, LargeBinary, Table, Text
+import psycopg
+from sqlalchemy import CheckConstraint, Column, Computed, DateTime, LargeBinary, Table, Text, UniqueConstraint
 
 from service.database import METADATA, Connection, Pool, fetch
+from service.domain.errors import Refused, Unknown
 
 token = Table(
     "token",
@@ -20,9 +24,20 @@ token = Table(
     Column("owner", Text, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("expires_at", DateTime(timezone=True)),
+    Column(
+        "id", Text, Computed("substr(encode(hash, 'hex'::text), 1, 12)", persisted=True), nullable=False,
+        comment="names the token without giving it away",
+    ),
+    Column("created_by", Text, comment="null: on the command line"),
+    Column("last_used_at", DateTime(timezone=True), comment="to the minute"),
+    Column("revoked_at", DateTime(timezone=True)),
+    Column("revoked_by", Text),
+    Column("key", Text, comment="the Idempotency-Key of the request that made it"),
+    UniqueConstraint("id"),
+    UniqueConstraint("created_by", "key"),
     CheckConstraint("role IN ('reader', 'contributor', 'editor', 'approver', 'admin')", name="role_known"),
     comment="Who may do what; only a hash of each token is kept.",
-)
+)  # fmt: skip
 
 _PREFIX = "pr_"  # so that a token found in a log or a commit is recognised as one
 _REMEMBERED_SECONDS = 5.0
@@ -45,25 +60,154 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: the owner of the token, and its role."""
+    """Who asks: the owner of the token, its role, and which token it is."""
 
     owner: str
     role: Role
+    token_id: str
 
 
-async def create_token(connection: Connection, *, role: Role, owner: str, expires_at: datetime | None = None) -> str:
-    """Makes a token; it is shown once and stored only as a hash."""
+# --- tokens -----------------------------------------------------------------------------------------------------------
+
+
+class TokenState(StrEnum):
+    """What has become of a token."""
+
+    ACTIVE = "active"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+class Token(NamedTuple):
+    """A token as it can be shown: everything but the secret, which nobody has but its owner."""
+
+    id: str
+    role: Role
+    owner: str
+    created_at: datetime
+    created_by: str | None
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+    revoked_by: str | None
+    condition: TokenState
+
+
+_CONDITION = (
+    "CASE WHEN revoked_at IS NOT NULL THEN 'revoked' WHEN expires_at <= clock_timestamp() THEN 'expired' "
+    "ELSE 'active' END"
+)
+_COLUMNS = f"id, role, owner, created_at, created_by, expires_at, last_used_at, revoked_at, revoked_by, {_CONDITION}"
+_ID = re.compile(r"[0-9a-f]{12}")
+_GET = f"SELECT {_COLUMNS} FROM token WHERE id = %(id)s"
+_WHERE = f"""
+WHERE (%(owner)s::text IS NULL OR owner = %(owner)s) AND (%(condition)s::text IS NULL OR {_CONDITION} = %(condition)s)
+"""
+_LIST = f"""
+SELECT {_COLUMNS} FROM token {_WHERE}
+  AND (%(after)s::text IS NULL OR (created_at, id) > (SELECT created_at, id FROM token WHERE id = %(after)s))
+ORDER BY created_at, id LIMIT %(limit)s
+"""
+_MADE_WITH = "SELECT id FROM token WHERE created_by = %(by)s AND key = %(key)s"
+_REVOKE = """
+UPDATE token SET revoked_at = coalesce(revoked_at, clock_timestamp()),
+                 revoked_by = CASE WHEN revoked_at IS NULL THEN %(by)s ELSE revoked_by END
+WHERE id = %(id)s
+"""
+
+
+async def create_token(
+    connection: Connection,
+    *,
+    role: Role,
+    owner: str,
+    expires_at: datetime | None = None,
+    created_by: str | None = None,
+    key: str | None = None,
+) -> tuple[str, Token]:
+    """Makes a token: its secret, which is shown once and stored only as a hash, and what can be shown of it.
+
+    ``key`` recognises a retry: it is refused, for nobody can answer the secret again.
+    """
     secret = _PREFIX + secrets.token_urlsafe(32)
-    await connection.execute(
-        "INSERT INTO token (hash, role, owner, created_at, expires_at) VALUES (%s, %s, %s, clock_timestamp(), %s)",
-        (hash_token(secret), role, owner, expires_at),
-    )
-    return secret
+    try:
+        row = await connection.execute(
+            "INSERT INTO token (hash, role, owner, created_at, expires_at, created_by, key)"
+            " VALUES (%s, %s, %s, clock_timestamp(), %s, %s, %s) RETURNING id",
+            (hash_token(secret), role, owner, expires_at, created_by, key),
+        )
+    except psycopg.errors.UniqueViolation:
+        found = await fetch(
+            connection,
+            "SELECT id FROM token WHERE created_by = %(by)s AND key = %(key)s",
+            {"by": created_by, "key": key},
+        )
+        raise Refused(
+            f"This Idempotency-Key has already made the token {found[0][0]}, whose secret was shown once and is not "
+            "kept. If that answer got lost, revoke the token, and make another with a new key."
+        ) from None
+    (token_id,) = await row.fetchone() or ("",)
+    return secret, await get_token(connection, token_id)
+
+
+class Wanted(NamedTuple):
+    """Which tokens are asked for; None is any."""
+
+    owner: str | None = None
+    condition: TokenState | None = None
+
+
+async def list_tokens(
+    connection: Connection, wanted: Wanted, *, after: str | None = None, limit: int | None = None
+) -> list[Token]:
+    """Tokens in the order in which they were made, also those that are over, behind one of them."""
+    values = {**wanted._asdict(), "after": after, "limit": limit}
+    return [_token(row) for row in await fetch(connection, _LIST, values)]
+
+
+async def count_tokens(connection: Connection, wanted: Wanted) -> int:
+    """How many there are."""
+    count: int = (await fetch(connection, f"SELECT count(*) FROM token {_WHERE}", wanted._asdict()))[0][0]
+    return count
+
+
+async def get_token(connection: Connection, token_id: str) -> Token:
+    """One token; raises `Unknown`."""
+    named = {"id": token_id}
+    rows = await fetch(connection, _GET, named) if _ID.fullmatch(token_id) else []
+    if not rows:
+        raise Unknown("There is no token with this id; GET /v1/tokens and ./run token list show those there are.")
+    return _token(rows[0])
+
+
+def _token(row: tuple[object, ...]) -> Token:
+    found = Token(*row)  # type: ignore[arg-type]  # as the query selects
+    return found._replace(role=Role(found.role), condition=TokenState(found.condition))
+
+
+async def revoke_token(connection: Connection, token_id: str, *, by: str | None) -> None:
+    """Ends a token for ever; every process forgets it within seconds. ``by`` is None on the command line."""
+    await get_token(connection, token_id)
+    await connection.execute(_REVOKE, {"id": token_id, "by": by})
 
 
 def hash_token(secret: str) -> bytes:
     """What is stored of a token."""
     return hashlib.sha256(secret.encode()).digest()
+
+
+# --- callers ----------------------------------------------------------------------------------------------------------
+
+_FIND = """
+SELECT owner, role, id, coalesce(last_used_at < clock_timestamp() - interval '1 minute', true) FROM token
+WHERE hash = %(hash)s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > clock_timestamp())
+"""
+# Nobody waits for it: neither for the disk, nor for another process that notes the same.
+_NOTE_USE = """
+WITH hurried AS (SELECT set_config('synchronous_commit', 'off', true)),
+     mine AS (SELECT hash FROM token, hurried WHERE hash = %b FOR UPDATE OF token SKIP LOCKED)
+UPDATE token SET last_used_at = clock_timestamp() FROM mine WHERE token.hash = mine.hash
+"""
 
 
 class Access:
@@ -75,23 +219,30 @@ class Access:
         self._remembered: dict[bytes, tuple[float, Caller]] = {}
 
     async def find_caller(self, secret: str) -> Caller | None:
-        """Whose token this is, or None where there is no such token or it has expired."""
+        """Whose token this is, or None where there is no such token, or it has expired or was revoked."""
         hashed, now = hash_token(secret), self._clock()
         found = self._remembered.get(hashed)
         if found is not None and now - found[0] < _REMEMBERED_SECONDS:
             return found[1]
         async with self._pool.connection() as connection:
-            rows = await fetch(
-                connection,
-                "SELECT owner, role FROM token WHERE hash = %(hash)s"
-                " AND (expires_at IS NULL OR expires_at > clock_timestamp())",
-                {"hash": hashed},
-            )
+            rows = await fetch(connection, _FIND, {"hash": hashed})
+            if rows and rows[0][3]:
+                await connection.execute(_NOTE_USE, (hashed,))
         if not rows:
             self._remembered.pop(hashed, None)
             return None
-        caller = Caller(rows[0][0], Role(rows[0][1]))
+        owner, role, token_id, _ = rows[0]
+        caller = Caller(owner, Role(role), token_id)
         if len(self._remembered) > 10_000:  # noqa: PLR2004 - far above any number of tokens in use
             self._remembered.clear()
         self._remembered[hashed] = (now, caller)
         return caller
+
+    def last_known(self, secret: str) -> Caller | None:
+        """Whose token this was when it was last looked up here. Good for counting, not for letting anybody in."""
+        found = self._remembered.get(hash_token(secret))
+        return None if found is None else found[1]
+
+    def forget(self, token_id: str) -> None:
+        """Looks a token up anew when it is next used."""
+        self._remembered = {key: one for key, one in self._remembered.items() if one[1].token_id != token_id}

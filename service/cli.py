@@ -27,8 +27,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from service import memory
-from service.access import Role, create_token
-from service.database import Pool, open_pool
+from service.access import Role, Wanted, create_token, list_tokens, revoke_token
+from service.database import Connection, Pool, open_pool
+from service.domain.dates import render_instant
 from service.domain.errors import Fault, RegistryError
 from service.examine import examine
 from service.ids import new_event_id
@@ -266,6 +267,29 @@ def new_token(
         print(asyncio.run(_new_token(url, role, owner, expires)))
 
 
+@token_app.command("list")
+def show_tokens() -> None:
+    """List the tokens, also those that are over: id, role, owner, state, and when each was made, expires, was used."""
+    with _migrated() as url:
+        found = asyncio.run(_with_connection(url, lambda connection: list_tokens(connection, Wanted())))
+    rows = [
+        (
+            *(one.id, one.role, one.owner, one.condition),
+            *("-" if at is None else render_instant(at) for at in (one.created_at, one.expires_at, one.last_used_at)),
+        )
+        for one in found
+    ]
+    for row in [("id", "role", "owner", "state", "created_at", "expires_at", "last_used_at"), *rows]:
+        print(*row, sep="\t")
+
+
+@token_app.command("revoke")
+def end_token(token_id: Annotated[str, typer.Argument(metavar="ID", help="as `token list` shows it")]) -> None:
+    """End a token for ever. Running services forget it within five seconds."""
+    with _migrated() as url:
+        asyncio.run(_with_connection(url, lambda connection: revoke_token(connection, token_id, by=None)))
+
+
 # --- what the commands share ------------------------------------------------------------------------------------------
 
 
@@ -342,9 +366,16 @@ async def _recording(url: str) -> AsyncIterator[tuple[Pool, Recorder]]:
         yield pool, recorder
 
 
-async def _new_token(url: str, role: Role, owner: str, expires_at: datetime | None) -> str:
+async def _with_connection(url: str, work: Callable[[Connection], Coroutine[Any, Any, Result]]) -> Result:
     async with open_pool(url, size=2) as pool, pool.connection() as connection:
-        return await create_token(connection, role=role, owner=owner, expires_at=expires_at)
+        return await work(connection)
+
+
+async def _new_token(url: str, role: Role, owner: str, expires_at: datetime | None) -> str:
+    secret, _ = await _with_connection(
+        url, lambda connection: create_token(connection, role=role, owner=owner, expires_at=expires_at)
+    )
+    return secret
 
 
 def _local_token(settings: Settings, url: str) -> str:

@@ -7,8 +7,21 @@ from datetime import datetime
 
 from service import memory
 from service.access import Access
-from service.api import actors, coalitions, commitments, events, imports, statements, subjects, timeline, webhooks
+from service.api import (
+    actors,
+    coalitions,
+    commitments,
+    drafts,
+    events,
+    imports,
+    statements,
+    subjects,
+    timeline,
+    tokens,
+    webhooks,
+)
 from service.database import open_pool
+from service.drafts.deciding import Drafts
 from service.feed import Feed
 from service.ids import new_event_id
 from service.log.codec import SALT_BYTES
@@ -48,8 +61,9 @@ def create_app(
             Recorder(pool, observe=metrics.appends.observe, announce=_both(feed.poke, courier.poke)) as recorder,
         ):
             memory.settle()
+            waiting = Drafts(pool, recorder, new_id=new_id, new_salt=new_salt)
             app.state.services = Services(
-                settings, pool, recorder, feed, courier, Access(pool), metrics, clock, new_id, new_salt
+                settings, pool, recorder, feed, courier, Access(pool), waiting, metrics, clock, new_id, new_salt
             )
             yield
 
@@ -63,8 +77,8 @@ def create_app(
         redirect_slashes=False,
     )
     handle_errors(app)
-    busiest_first = (statements, commitments, coalitions, subjects, timeline, events, actors, webhooks, imports)
-    for room in (*busiest_first, docs, kinds_of_problem, operations):
+    busiest_first = (statements, commitments, coalitions, subjects, timeline, events, actors)
+    for room in (*busiest_first, drafts, tokens, webhooks, imports, docs, kinds_of_problem, operations):
         app.router.routes.extend(room.router.routes)
 
     app.add_middleware(Suffixes)

@@ -532,7 +532,6 @@ def test_the_end_of_time_is_answered_like_any_other_day(world: World, as_of: str
         ("Basic zqCanaryqz", 401),
         ("Bearer pr_expired", 401),
         ("Bearer pr_reader", 403),
-        ("Bearer pr_contributor", 403),
     ],
 )
 @pytest.mark.parametrize(

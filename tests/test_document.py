@@ -12,6 +12,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator, OpenAPIV32SpecValida
 from pydantic import TypeAdapter
 from starlette.testclient import TestClient
 
+from service.api.kept import DraftKept, DraftRecorded
 from service.domain.kinds import KINDS, parse_event
 from service.load import load_seeds
 from service.main import create_app
@@ -168,6 +169,7 @@ def seeded(server_url: str, template: str) -> Iterator[TestClient]:
         with registry(url, coalition=None) as client:
             register(client, "busy")
             _quarrel(client)
+            _wait(client)
             yield client
 
 
@@ -221,6 +223,8 @@ def filled(door: Door, client: TestClient) -> Iterator[str]:
         "coalition": ["willing", "busy"],
         "code": ["GB", "FR", "TR", "RU"],
         "event_id": [one["id"] for one in client.get("/v1/events?limit=500").json()["items"]],
+        "draft_id": [one["id"] for one in client.get("/v1/drafts").json()["items"]],
+        "token_id": [one["id"] for one in client.get("/v1/tokens").json()["items"]],
         "name": [kind.name for kind in PROBLEMS.values()],
         "webhook_id": [one["id"] for one in client.get("/v1/webhooks").json()["items"]],
     }
@@ -233,6 +237,31 @@ def filled(door: Door, client: TestClient) -> Iterator[str]:
     (name,) = re.findall(r"{(\w+)}", door.path_format) or [""]
     for value in names.get(name, [""]):
         yield door.path_format.format(**{name: value})
+
+
+def _wait(client: TestClient) -> None:
+    """Drafts in every state, one of them impossible by now, and tokens that are over."""
+    made = client.post("/v1/tokens", json={"role": "contributor", "owner": "con"}).json()
+    author = {"Authorization": f"Bearer {made['secret']}"}
+    said = statement(coalition="busy")
+    third = post(client, said)["event"]["event_id"]
+    correction = {"changes": {"place": "Paris"}, "reason": "entry_error"}
+    for path, content, decision in (
+        (f"/v1/events/{third}/corrections", correction, ""),
+        (f"/v1/events/{third}/retraction", {"reason": "legal"}, "approval"),
+        ("/v1/statements", said, "approval"),
+        ("/v1/statements", said, "rejection"),
+        ("/v1/statements", said, ""),
+        ("/v1/statements/batch", [said, said], "approval"),
+        ("/v1/statements/batch", [said, said], ""),
+    ):
+        put_up = client.post(path, json=content, headers=author | {"If-Match": "*"})
+        DraftKept.model_validate_json(put_up.content)
+        if decision:
+            shape = DraftRecorded if decision == "approval" else DraftKept
+            decided = client.post(f"{put_up.headers['Location']}/{decision}", json={"reason": "So it is."})
+            shape.model_validate_json(decided.content)
+    client.delete(f"/v1/tokens/{made['token']['id']}")
 
 
 RECORDED = {"event_id", "position", "recorded_at", "recorded_by", "schema_version"}

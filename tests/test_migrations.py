@@ -15,6 +15,7 @@ from service import access
 from service.database import METADATA, OPEN
 from service.domain.dates import END
 from service.domain.errors import Unavailable
+from service.drafts import stored as drafts
 from service.log import tables as log_tables
 from service.migrate import migrate, present_revision
 from service.segments import tables as segment_tables
@@ -23,7 +24,13 @@ from tests.judging import bench, rows_of
 from tests.test_seeded_bugs import some_histories
 
 PARTITIONS = frozenset({"segment_current", "segment_superseded"})
-DECLARED = {log_tables.event.name, segment_tables.segment.name, access.token.name, webhook_tables.webhook.name}
+DECLARED = {
+    log_tables.event.name,
+    segment_tables.segment.name,
+    access.token.name,
+    webhook_tables.webhook.name,
+    drafts.draft.name,
+}
 
 
 def tables_of(url: str) -> set[str]:

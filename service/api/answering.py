@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 from fastapi import Request
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from service.database import Connection
@@ -19,7 +19,7 @@ from service.domain.kinds import parse_kind
 from service.domain.subject import SubjectKey
 from service.segments.query import Basis, Point, References, Scope, StateRow, is_registered, states_at
 from service.web.asking import Asked, basis_of, find_point, moment_of, parse_parameter
-from service.web.sending import answer, is_table, next_page
+from service.web.sending import PRIVATE, answer, is_table, next_page
 from service.web.serving import Services
 
 FIRST_PAGE = 50
@@ -33,6 +33,16 @@ class AskedPage(Asked):
     after: str | None = Field(
         None, max_length=1000, description="`next` of the page before: it pins the point asked about"
     )
+    count: bool = Field(default=False, description="whether to say in `total` how many items there are on all pages")
+
+
+class AskedKept(BaseModel):
+    """The parameters of a list of what is kept beside the log: which page."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    limit: int = Field(FIRST_PAGE, ge=1, le=LONGEST_PAGE, description="how many items at most")
+    after: str | None = Field(None, max_length=100, description="`next` of the page before")
     count: bool = Field(default=False, description="whether to say in `total` how many items there are on all pages")
 
 
@@ -124,8 +134,13 @@ def parse_cursor(text: str, kinds: Sequence[type] = (str,)) -> Cursor:
             raise ValueError  # noqa: TRY301 - the same fault as any other
         return Cursor(Point(parse_instant(as_of), position), last)
     except (ValueError, TypeError, binascii.Error):
-        detail = "This is no cursor; take `next` from the page before, as it is."
-        raise Invalid(detail, Fault("/query/after", "bad_cursor", detail)) from None
+        raise no_cursor() from None
+
+
+def no_cursor() -> Invalid:
+    """What is sent as the end of the page before is none."""
+    detail = "This is no cursor; take `next` from the page before, as it is."
+    return Invalid(detail, Fault("/query/after", "bad_cursor", detail))
 
 
 def continued(asked: AskedPage, kinds: Sequence[type] = (str,)) -> tuple[Asked, Cursor | None]:
@@ -162,3 +177,17 @@ def page(request: Request, found: Found, asked: AskedPage, items: Sequence[Json]
         {"items": shown, "possible": possible},
         headers=next_page(request, after),
     )
+
+
+def rows_wanted(request: Request, asked: AskedKept) -> int | None:
+    """How many rows a page of what is kept is made from: one more than it shows; None is all, for a table."""
+    return None if is_table(request) and "limit" not in request.query_params else asked.limit + 1
+
+
+def page_of_kept(request: Request, asked: AskedKept, items: Sequence[Json], total: int | None) -> Response:
+    """One page of what is kept beside the log, in order; it concerns the caller alone."""
+    wanted = rows_wanted(request, asked)
+    shown = items if wanted is None else items[: asked.limit]
+    after = shown[-1]["id"] if len(shown) < len(items) else None
+    content = {"items": shown, "next": after, **({} if total is None else {"total": total})}
+    return answer(request, content, headers={**next_page(request, after), "Cache-Control": PRIVATE})

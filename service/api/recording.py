@@ -11,9 +11,11 @@ from starlette.responses import Response
 from service.access import Caller, Role
 from service.api.answered import Recorded as RecordedAnswer
 from service.api.answered import RecordedBatch, Tried, TriedBatch
+from service.api.kept import DraftKept
 from service.api.writing import Write
 from service.domain.answers import Json, Moment, shape
 from service.domain.dates import render_instant
+from service.drafts.stored import Draft
 from service.log.append import Appended
 from service.log.codec import prepare
 from service.submission import Recorded, Retry, Submission
@@ -33,6 +35,14 @@ class AskedWrite(BaseModel):
     dry_run: bool = Field(default=False, description="only say what would be recorded, and record nothing")
 
 
+WAITS = Answer(
+    "It waits for an approver: a contributor's write does, and what is put up as a draft.",
+    {JSON: DraftKept},
+    ("Cache-Control", "Location", "Idempotency-Replayed"),
+    {"getDraft": {"draft_id": "$response.body#/draft/id"}},
+)
+
+
 def written(body: Any, *, note: bool = False, many: bool = False) -> Json:  # noqa: ANN401 - a type
     """What every write says of itself, for the document: ``body`` is what it takes."""
     unkept = ("Cache-Control",)
@@ -45,10 +55,11 @@ def written(body: Any, *, note: bool = False, many: bool = False) -> Json:  # no
         answers={
             200: Answer("A dry run: what it would come to.", {JSON: TriedBatch if many else Tried}, unkept),
             201: Answer("Recorded, or recorded before and answered again.", answered, recorded, links),
+            202: WAITS,
         },
         headers=["Idempotency-Key", *(["If-Match"] if note else [])],
         refuses=[404, 409, 412, 428] if note else [409],
-        role=Role.EDITOR,
+        role=Role.CONTRIBUTOR,
     )
 
 
@@ -63,12 +74,17 @@ class Begun(NamedTuple):
 async def begin(request: Request) -> Begun:
     """What every write checks before it reads anything."""
     dry_run = bool(request.scope["query_string"]) and read_query(request, AskedWrite).dry_run
-    return Begun(services(request), await authorise(request, Role.EDITOR), dry_run)
+    return Begun(services(request), await authorise(request, Role.CONTRIBUTOR), dry_run)
 
 
 async def record(request: Request, begun: Begun, write: Write, body: bytes) -> Response:
-    """Records what a request would, or only says what that would come to; answers the events and states."""
+    """Records what a request would, or only says what that would come to; answers the events and states.
+
+    What a contributor would record waits for an approver.
+    """
     served, caller = begun.served, begun.caller
+    if not begun.dry_run and not caller.role.allows(Role.EDITOR):
+        return await put_up(request, begun, write, body)
     entries = tuple(prepare(event, event_id=served.new_id(), salt=served.new_salt()) for event in write.events)
     stale_after = served.settings.stale_after_days
     submission = Submission(
@@ -92,6 +108,42 @@ async def record(request: Request, begun: Begun, write: Write, body: bytes) -> R
         headers["Location"] = f"/v1/events/{event_id}"
         headers["ETag"] = etag_of(event_id, answer.position)
     return Response(answer.content, status_code=201, media_type=JSON, headers=headers)
+
+
+async def put_up(request: Request, begun: Begun, write: Write, body: bytes, *, note: str | None = None) -> Response:
+    """Keeps what a request would record until somebody else approves it; answers the draft."""
+    draft, replayed = await begun.served.drafts.put_up(
+        write.events,
+        author=begun.caller.owner,
+        listed=write.many,
+        revision=write.revision,
+        note=note,
+        retry=retry_of(request, begun.caller, body),
+    )
+    headers = {"Cache-Control": "no-store", "Location": f"/v1/drafts/{draft.id}"}
+    if replayed:
+        headers["Idempotency-Replayed"] = "true"
+    return Response(orjson.dumps({"draft": draft_json(draft)}), status_code=202, media_type=JSON, headers=headers)
+
+
+def draft_json(one: Draft, *, most: int | None = None) -> Json:
+    """A draft as clients see it, with what it would record, or the first events of that."""
+    return {
+        "id": one.id,
+        "state": one.state,
+        "author": one.author,
+        "created_at": render_instant(one.created_at),
+        "coalitions": one.coalitions,
+        "records": [event.content() for event in one.events[:most]],
+        "record_count": len(one.events),
+        "revision": one.revision,
+        "known_position": one.known_position,
+        "note": one.note,
+        "decided_by": one.decided_by,
+        "decided_at": one.decided_at and render_instant(one.decided_at),
+        "reason": one.reason,
+        "event_ids": one.event_ids,
+    }
 
 
 def retry_of(request: Request, caller: Caller, body: bytes) -> Retry | None:

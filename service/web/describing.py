@@ -52,6 +52,7 @@ class Described:
     answers: Mapping[int, Answer]
     refuses: frozenset[int]
     security: Sequence[Mapping[str, Sequence[str]]]
+    body_required: bool = True
 
 
 KEY = "described"
@@ -67,6 +68,7 @@ def documented(
     answers: Mapping[int, Answer],
     headers: Sequence[str] = (),
     body: Content | None = None,
+    body_required: bool = True,
     refuses: Sequence[int] = (),
     role: Role | None = None,
     open_to_all: bool = False,
@@ -82,7 +84,7 @@ def documented(
     refused = frozenset((*_ALWAYS, *usual, *(_WITH_BODY if body else ()), *refuses))
     bearer: Mapping[str, Sequence[str]] = {"bearer": [role.value] if role else []}
     security = [bearer] if role else [] if open_to_all else [{}, bearer]
-    return {KEY: Described(asked, headers, body or {}, answers, refused, security)}
+    return {KEY: Described(asked, headers, body or {}, answers, refused, security, body_required)}
 
 
 CACHED = ("ETag", "Cache-Control")

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 from starlette.routing import BaseRoute
 
-from service.web.describing import KEY, Answer, Content, Described, Items
+from service.web.describing import KEY, Answer, Described, Items
 from service.web.kinds_of_problem import KINDS
 from service.web.schemas import Problem, Schemas
 from service.web.serving import Door
@@ -113,7 +113,7 @@ def _operation(door: Door, schemas: "Schemas", version: str) -> Json:
         "summary": summary.rstrip(".").replace("\n", " "),
         **({"description": description} if description else {}),
         "parameters": [*_path_parameters(door), *_query_parameters(said.asked, schemas), *_header_parameters(said)],
-        **({"requestBody": _body(said.body, schemas, version, examples)} if said.body else {}),
+        **({"requestBody": _body(said, schemas, version, examples)} if said.body else {}),
         "responses": dict(sorted({**answers, **refusals}.items())),
         "security": list(said.security),
     }
@@ -166,12 +166,12 @@ def _without_null(schema: Json) -> Json:
     return {**kept, **choices[0]} if len(choices) == 1 else {**kept, **({"anyOf": choices} if choices else {})}
 
 
-def _body(content: Content, schemas: "Schemas", version: str, examples: Json) -> Json:
+def _body(said: Described, schemas: "Schemas", version: str, examples: Json) -> Json:
     return {
-        "required": True,
+        "required": said.body_required,
         "content": {
             media: _media(one, schemas, version, examples.get("request", {}) if media == "application/json" else {})
-            for media, one in content.items()
+            for media, one in said.body.items()
         },
     }
 

@@ -13,6 +13,7 @@ from service.access import Access, Caller, Role
 from service.database import Pool
 from service.domain import errors
 from service.domain.errors import Fault, Invalid, RegistryError
+from service.drafts.deciding import Drafts
 from service.feed import Feed
 from service.record import Recorder
 from service.settings import Settings
@@ -30,6 +31,7 @@ class Services:
     feed: Feed
     courier: Courier
     access: Access
+    drafts: Drafts
     metrics: Metrics
     clock: Callable[[], datetime]
     new_id: Callable[[], str]

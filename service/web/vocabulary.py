@@ -25,6 +25,8 @@ TAGS = {
     "actors": "Who can be named, by code, name or alias, in any language.",
     "recording": "Statements, and notes on the record of earlier ones. Nothing is ever changed or deleted.",
     "webhooks": "The log, sent to an address of the caller's: signed, in order, at least once.",
+    "drafts": "What waits for a second editor: a contributor's writes, and whatever is put up on purpose.",
+    "tokens": "Who may do what.",
     "operations": "For whoever runs the service.",
     "documents": "What explains the service: this document, a page to read it in, the kinds of problems.",
 }
@@ -42,6 +44,8 @@ PATH: dict[str, Json] = {
     "event_id": {"description": "the id of an event", **_ID},
     "webhook_id": {"description": "the id of a webhook", **_ID},
     "delivery_id": {"description": "the id of a delivery", **_ID},
+    "draft_id": {"description": "the id of a draft", **_ID},
+    "token_id": {"description": "the id of a token", "pattern": "^[0-9a-f]{12}$", "example": "3f0c9a1b7e24"},
     "file": {
         "description": "a file of the page",
         "enum": ["swagger-ui-bundle.js", "swagger-ui.css", "start.js"],

@@ -1,0 +1,257 @@
+"""What waits for a second editor: to put up, to look at, and to decide on."""
+
+import json
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from service.access import Caller, Role
+from service.api.answered import Tried, TriedBatch
+from service.api.answering import AskedKept, no_cursor, page_of_kept, rows_wanted
+from service.api.kept import DraftAnswer, DraftKept, DraftPage, DraftRecorded
+from service.api.recording import WAITS, AskedWrite, begin, content_of, draft_json, put_up, record, tried
+from service.api.writing import read_write
+from service.domain.answers import Json
+from service.domain.errors import Fault, Invalid, Unknown
+from service.domain.record import is_event_id
+from service.domain.statement import Line, Slug, Text
+from service.drafts.stored import Draft, DraftState, Wanted, count_drafts, find_draft, list_drafts
+from service.web.asking import read_query
+from service.web.bodies import parse_body, read_body
+from service.web.describing import Answer, documented, view
+from service.web.problems import status_of
+from service.web.sending import JSON, PRIVATE, etag_of, send
+from service.web.serving import Door, Services, authorise, services, takes_no_parameters
+
+router = APIRouter(tags=["drafts"], route_class=Door)
+_SHOWN_IN_A_LIST = 10  # events of each draft; one has up to a thousand
+
+
+class AskedDrafts(AskedKept):
+    """Which drafts."""
+
+    state: DraftState | None = Field(None, description="pending, approved, rejected or withdrawn")
+    author: Line | None = Field(None, description="who put it up")
+    coalition: Slug | None = Field(None, description="which coalition it is about")
+
+
+_UNKEPT = ("Cache-Control",)
+_DECIDED = {200: Answer("The draft.", {JSON: DraftKept}, _UNKEPT)}
+
+
+@router.get(
+    "/v1/drafts",
+    operation_id="listDrafts",
+    openapi_extra=documented(AskedDrafts, answers=view(DraftPage, "Drafts.", paged=True), role=Role.CONTRIBUTOR),
+)
+async def get_drafts(request: Request) -> Response:
+    """Drafts in the order in which they were put up; below the role approver, one's own."""
+    caller = await authorise(request, Role.CONTRIBUTOR)
+    asked = read_query(request, AskedDrafts)
+    if asked.after is not None and not is_event_id(asked.after):
+        raise no_cursor()
+    author = asked.author if _sees_all(caller) else caller.owner
+    wanted = Wanted(asked.state, author, asked.coalition)
+    if asked.author not in (None, author):  # what others have put up is not there for whoever may not see it
+        return page_of_kept(request, asked, [], 0 if asked.count else None)
+    async with services(request).pool.connection() as connection:
+        found = await list_drafts(connection, wanted, after=asked.after, limit=rows_wanted(request, asked))
+        total = await count_drafts(connection, wanted) if asked.count else None
+    return page_of_kept(request, asked, [draft_json(one, most=_SHOWN_IN_A_LIST) for one in found], total)
+
+
+@router.get(
+    "/v1/drafts/{draft_id}",
+    operation_id="getDraft",
+    openapi_extra=documented(
+        answers=view(DraftAnswer, "The draft.", tables=False), refuses=[404], role=Role.CONTRIBUTOR
+    ),
+)
+async def get_draft(request: Request, draft_id: str) -> Response:
+    """One draft; while it waits, with what approving it now would come to."""
+    await takes_no_parameters(request)
+    caller = await authorise(request, Role.CONTRIBUTOR)
+    served = services(request)
+    one = await _visible(served, caller, draft_id)
+    trial = await _outlook(served, one) if one.state is DraftState.PENDING else None
+    return send(request, {"draft": draft_json(one), "trial": trial}, headers={"Cache-Control": PRIVATE})
+
+
+async def _outlook(served: Services, one: Draft) -> Json:
+    found = await served.drafts.outlook(one)
+    if found.trial is None:
+        assert found.refusal is not None
+        faults = [{"pointer": it.pointer, "code": it.code, "detail": it.detail} for it in found.refusal.faults]
+        status = status_of(found.refusal)
+        return {"accepted": False, "status": status, "detail": found.refusal.detail, "errors": faults}
+    would = tried(found.trial, served.settings.stale_after_days, many=one.listed)
+    return {
+        "accepted": True,
+        "known_position": found.trial.size,
+        "changed": found.changed,
+        "states": would["states"],
+        "similar": would["similar"],
+    }
+
+
+class PutUp(BaseModel):
+    """A write that shall wait: the path and the body that would record it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str = Field(max_length=200, examples=["/v1/statements"])
+    body: dict[str, Any] | list[Any]
+    note: Text | None = None
+
+
+@router.post(
+    "/v1/drafts",
+    operation_id="putUpDraft",
+    openapi_extra=documented(
+        AskedWrite,
+        headers=["Idempotency-Key", "If-Match"],
+        body={JSON: PutUp},
+        answers={
+            200: Answer("A dry run: what it would come to.", {JSON: Tried | TriedBatch}, _UNKEPT),
+            202: WAITS,
+        },
+        refuses=[404, 409, 412, 428],
+        role=Role.CONTRIBUTOR,
+    ),
+)
+async def put_up_draft(request: Request) -> Response:
+    """Puts a write up for somebody else to approve."""
+    begun = await begin(request)
+    body = await read_body(request)
+    given = parse_body(PutUp, body)
+    inner = json.dumps(given.body).encode()
+    try:
+        write = await read_write(begun.served, given.path, inner, request.headers.get("if-match"))
+        if begun.dry_run:
+            return await record(request, begun, write, body)
+        return await put_up(request, begun, write, body, note=given.note)
+    except Invalid as error:
+        raise Invalid(error.detail, *map(_inside, error.faults)) from None
+
+
+def _inside(fault: Fault) -> Fault:
+    """A fault in the body that is put up, at its place in the body that was sent."""
+    outside = fault.pointer.startswith(("/header/", "/path"))
+    return fault if outside else Fault(f"/body{fault.pointer}", fault.code, fault.detail)
+
+
+class Decision(BaseModel):
+    """Why."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    reason: Text | None = None
+
+
+class Rejection(BaseModel):
+    """Why it is not recorded."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    reason: Text
+
+
+_RECORDED = Answer(
+    "Recorded, or recorded before and answered again.",
+    {JSON: DraftRecorded},
+    (*_UNKEPT, "Location", "ETag", "Idempotency-Replayed"),
+    {"getDraft": {"draft_id": "$response.body#/draft/id"}},
+)
+
+
+@router.post(
+    "/v1/drafts/{draft_id}/approval",
+    operation_id="approveDraft",
+    openapi_extra=documented(
+        body={JSON: Decision},
+        body_required=False,
+        answers={201: _RECORDED},
+        refuses=[404, 409, 412],
+        role=Role.APPROVER,
+    ),
+)
+async def approve_draft(request: Request, draft_id: str) -> Response:
+    """Records a draft in its author's name; answers as recording does, with the draft."""
+    caller, served = await _decider(request, draft_id, Role.APPROVER)
+    given = parse_body(Decision, await _optional_body(request))
+    stale_after = served.settings.stale_after_days
+    done = await served.drafts.approve(
+        draft_id,
+        by=caller.owner,
+        reason=given.reason,
+        render=lambda one, recorded: content_of(recorded, stale_after, many=one.listed),
+    )
+    headers = {"Cache-Control": "no-store"}
+    if done.replayed:
+        headers["Idempotency-Replayed"] = "true"
+    if not done.draft.listed:
+        (event_id,) = done.draft.event_ids
+        headers |= {"Location": f"/v1/events/{event_id}", "ETag": etag_of(event_id, done.position)}
+    content = {"draft": draft_json(done.draft), **(done.draft.recorded or {})}
+    return Response(orjson.dumps(content), status_code=201, media_type=JSON, headers=headers)
+
+
+@router.post(
+    "/v1/drafts/{draft_id}/rejection",
+    operation_id="rejectDraft",
+    openapi_extra=documented(body={JSON: Rejection}, answers=_DECIDED, refuses=[404, 409], role=Role.APPROVER),
+)
+async def reject_draft(request: Request, draft_id: str) -> Response:
+    """Says that a draft is not recorded, and why."""
+    caller, served = await _decider(request, draft_id, Role.APPROVER)
+    given = parse_body(Rejection, await read_body(request))
+    return _closed(await served.drafts.reject(draft_id, by=caller.owner, reason=given.reason))
+
+
+@router.post(
+    "/v1/drafts/{draft_id}/withdrawal",
+    operation_id="withdrawDraft",
+    openapi_extra=documented(
+        body={JSON: Decision}, body_required=False, answers=_DECIDED, refuses=[404, 409], role=Role.CONTRIBUTOR
+    ),
+)
+async def withdraw_draft(request: Request, draft_id: str) -> Response:
+    """Takes one's own draft back."""
+    caller, served = await _decider(request, draft_id, Role.CONTRIBUTOR)
+    given = parse_body(Decision, await _optional_body(request))
+    return _closed(await served.drafts.withdraw(draft_id, by=caller.owner, reason=given.reason))
+
+
+def _closed(one: Draft) -> Response:
+    content = orjson.dumps({"draft": draft_json(one)})
+    return Response(content, media_type=JSON, headers={"Cache-Control": "no-store"})
+
+
+async def _decider(request: Request, draft_id: str, needed: Role) -> tuple[Caller, Services]:
+    await takes_no_parameters(request)
+    caller, served = await authorise(request, needed), services(request)
+    await _visible(served, caller, draft_id)
+    return caller, served
+
+
+async def _visible(served: Services, caller: Caller, draft_id: str) -> Draft:
+    """A draft that the caller may see; others are not there."""
+    if is_event_id(draft_id):
+        async with served.pool.connection() as connection:
+            one = await find_draft(connection, draft_id)
+        if one is not None and (_sees_all(caller) or one.author == caller.owner):
+            return one
+    raise Unknown("There is no draft with this id that you may see; GET /v1/drafts lists those.")
+
+
+def _sees_all(caller: Caller) -> bool:
+    return caller.role.allows(Role.APPROVER)
+
+
+async def _optional_body(request: Request) -> bytes:
+    """What is sent with a decision that needs no words."""
+    empty = request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers
+    return b"{}" if empty else await read_body(request)

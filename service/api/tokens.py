@@ -1,0 +1,182 @@
+"""Tokens: who may do what, for admins; and whose token one uses, for everybody."""
+
+from datetime import datetime
+from typing import Literal
+
+import orjson
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from starlette.responses import Response
+
+from service.access import (
+    Role,
+    Token,
+    TokenState,
+    Wanted,
+    count_tokens,
+    create_token,
+    get_token,
+    list_tokens,
+    revoke_token,
+)
+from service.api.answering import AskedKept, no_cursor, page_of_kept, rows_wanted
+from service.api.kept import Me, TokenAnswer, TokenMade, TokenPage
+from service.api.recording import retry_of
+from service.domain.answers import Json
+from service.domain.dates import parse_instant, render_instant
+from service.domain.errors import Fault, Invalid, Unknown
+from service.domain.statement import Line
+from service.web.asking import read_query
+from service.web.bodies import parse_body, read_body
+from service.web.describing import Answer, documented, view
+from service.web.sending import JSON, PRIVATE, send
+from service.web.serving import Door, authorise, services, takes_no_parameters
+
+router = APIRouter(tags=["tokens"], route_class=Door)
+
+
+class AskedTokens(AskedKept):
+    """Which tokens."""
+
+    owner: Line | None = Field(None, description="whose it is")
+    state: TokenState | None = Field(None, description="active, expired or revoked")
+
+
+@router.get(
+    "/v1/tokens",
+    operation_id="listTokens",
+    openapi_extra=documented(AskedTokens, answers=view(TokenPage, "Tokens.", paged=True), role=Role.ADMIN),
+)
+async def get_tokens(request: Request) -> Response:
+    """All tokens in the order in which they were made, without their secrets."""
+    await authorise(request, Role.ADMIN)
+    asked = read_query(request, AskedTokens)
+    wanted = Wanted(asked.owner, asked.state)
+    async with services(request).pool.connection() as connection:
+        try:
+            if asked.after is not None:
+                await get_token(connection, asked.after)
+        except Unknown:
+            raise no_cursor() from None
+        found = await list_tokens(connection, wanted, after=asked.after, limit=rows_wanted(request, asked))
+        total = await count_tokens(connection, wanted) if asked.count else None
+    return page_of_kept(request, asked, [_shown(one) for one in found], total)
+
+
+@router.get(
+    "/v1/tokens/{token_id}",
+    operation_id="getToken",
+    openapi_extra=documented(answers=view(TokenAnswer, "The token.", tables=False), refuses=[404], role=Role.ADMIN),
+)
+async def get_one_token(request: Request, token_id: str) -> Response:
+    """One token, without its secret."""
+    await takes_no_parameters(request)
+    await authorise(request, Role.ADMIN)
+    async with services(request).pool.connection() as connection:
+        found = await get_token(connection, token_id)
+    return send(request, {"token": _shown(found)}, headers={"Cache-Control": PRIVATE})
+
+
+@router.get(
+    "/v1/me",
+    operation_id="getMe",
+    openapi_extra=documented(answers=view(Me, "The token's owner and role.", tables=False), role=Role.READER),
+)
+async def get_me(request: Request) -> Response:
+    """Whose token the request was sent with, and what it allows."""
+    await takes_no_parameters(request)
+    caller = await authorise(request, Role.READER)
+    async with services(request).pool.connection() as connection:
+        found = await get_token(connection, caller.token_id)
+    content = {"owner": caller.owner, "role": caller.role, "token": _shown(found)}
+    return send(request, content, headers={"Cache-Control": PRIVATE})
+
+
+class NewToken(BaseModel):
+    """What a token shall allow, whose it is, and until when."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    role: Literal["reader", "contributor", "editor", "approver", "admin"]
+    owner: Line = Field(description="stands on what is recorded with it")
+    expires_at: datetime | None = Field(None, description="an instant; left out: it does not expire")
+
+    @field_validator("expires_at", mode="before")
+    @classmethod
+    def _an_instant(cls, given: object) -> object:
+        if given is not None and not isinstance(given, str):
+            raise ValueError("is no instant; write it like 2026-12-31T23:59:59Z")
+        return None if given is None else parse_instant(given)
+
+
+@router.post(
+    "/v1/tokens",
+    operation_id="createToken",
+    openapi_extra=documented(
+        headers=["Idempotency-Key"],
+        body={JSON: NewToken},
+        answers={
+            201: Answer(
+                "Made. The secret is answered this once.",
+                {JSON: TokenMade},
+                ("Cache-Control", "Location"),
+                {"getToken": {"token_id": "$response.body#/token/id"}},
+            )
+        },
+        refuses=[409],
+        role=Role.ADMIN,
+    ),
+)
+async def make_token(request: Request) -> Response:
+    """Makes a token, and answers its secret, this once."""
+    await takes_no_parameters(request)
+    caller, served = await authorise(request, Role.ADMIN), services(request)
+    body = await read_body(request)
+    given = parse_body(NewToken, body)
+    if given.expires_at is not None and given.expires_at <= served.clock():
+        detail = "This moment has passed: say when the token shall expire, or leave it out."
+        raise Invalid(detail, Fault("/expires_at", "past", detail))
+    retry = retry_of(request, caller, body)
+    async with served.pool.connection() as connection:
+        secret, made = await create_token(
+            connection,
+            role=Role(given.role),
+            owner=given.owner,
+            expires_at=given.expires_at,
+            created_by=caller.owner,
+            key=None if retry is None else retry.key,
+        )
+    headers = {"Cache-Control": "no-store", "Location": f"/v1/tokens/{made.id}"}
+    content = orjson.dumps({"token": _shown(made), "secret": secret})
+    return Response(content, status_code=201, media_type=JSON, headers=headers)
+
+
+@router.delete(
+    "/v1/tokens/{token_id}",
+    operation_id="revokeToken",
+    openapi_extra=documented(answers={204: Answer("Revoked, now or before.")}, refuses=[404], role=Role.ADMIN),
+)
+async def end_token(request: Request, token_id: str) -> Response:
+    """Revokes a token, for ever."""
+    await takes_no_parameters(request)
+    caller, served = await authorise(request, Role.ADMIN), services(request)
+    async with served.pool.connection() as connection:
+        await revoke_token(connection, token_id, by=caller.owner)
+    served.access.forget(token_id)
+    return Response(status_code=204)
+
+
+def _shown(one: Token) -> Json:
+    """A token as clients see it."""
+    return {
+        "id": one.id,
+        "role": one.role,
+        "owner": one.owner,
+        "state": one.condition,
+        "created_at": render_instant(one.created_at),
+        "created_by": one.created_by,
+        "expires_at": one.expires_at and render_instant(one.expires_at),
+        "last_used_at": one.last_used_at and render_instant(one.last_used_at),
+        "revoked_at": one.revoked_at and render_instant(one.revoked_at),
+        "revoked_by": one.revoked_by,
+    }

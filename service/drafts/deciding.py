@@ -1,0 +1,221 @@
+"""What happens to a draft: it is put up, and decided on once.
+
+Whoever decides holds the draft's row, so that one decision waits for the other. An approval is then recorded through
+the one write path, under a key of the draft's own: a process that dies in the middle has recorded it or not, and who
+tries again finds the same answer. A rejection first takes the gate: a recording whose process has just died may still
+be on its way into the log, and behind the gate it is either there or will never be.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+import orjson
+import psycopg
+
+from service.database import Connection, Pool
+from service.domain.answers import Json
+from service.domain.errors import Fault, Invalid, Refused, RegistryError, Running, Unavailable, Unknown
+from service.domain.record import RecordEvent
+from service.domain.statement import Event
+from service.drafts.stored import CLIENT, Draft, DraftState, approved, find_by_key, find_draft, insert_draft, mark
+from service.log.append import TAKE_GATE
+from service.log.codec import prepare
+from service.record import Recorder
+from service.segments.effective import load_known
+from service.segments.since import changed_since
+from service.submission import Recorded, Retry, Submission
+from service.trial import Trial, try_out
+
+_PATIENCE = "SET LOCAL lock_timeout = '3s'"  # with whoever decides on the same draft
+_LOCK = b"SELECT 1 FROM draft WHERE id = %s FOR UPDATE"
+
+
+class Outlook(NamedTuple):
+    """What a draft would come to if it were approved now: a trial or a refusal, and the subjects changed since."""
+
+    trial: Trial | None
+    refusal: RegistryError | None
+    changed: list[str]
+
+
+class Approval(NamedTuple):
+    """An approved draft; ``replayed`` when an earlier try had already recorded it."""
+
+    draft: Draft
+    position: int
+    replayed: bool
+
+
+class Drafts:
+    """Puts drafts up, and decides on them."""
+
+    def __init__(
+        self, pool: Pool, recorder: Recorder, *, new_id: Callable[[], str], new_salt: Callable[[], bytes]
+    ) -> None:
+        self._pool, self._recorder = pool, recorder
+        self._new_id, self._new_salt = new_id, new_salt
+        self._turn = asyncio.Lock()  # an approval holds a connection while the recorder needs another
+
+    async def put_up(
+        self,
+        events: tuple[Event, ...],
+        *,
+        author: str,
+        listed: bool = False,
+        revision: int | None = None,
+        note: str | None = None,
+        retry: Retry | None = None,
+    ) -> tuple[Draft, bool]:
+        """Keeps what an author would record, and says whether an earlier try had done so.
+
+        Raises what recording it would be refused for.
+        """
+        if retry is not None and (earlier := await self._find_earlier(retry, author)):
+            return earlier, True
+        revision = await self._seen(events, revision)
+        trial = await try_out(self._pool, self._submission(events, author, listed=listed, revision=revision))
+        now = trial.recorded.events[0].recorded_at
+        one = Draft(self._new_id(), author, now, events, listed, revision, trial.size, note)
+        async with self._pool.connection() as connection:
+            kept = await insert_draft(connection, one, retry)
+        if kept:
+            return one, False
+        assert retry is not None  # another request with its key was quicker
+        earlier = await self._find_earlier(retry, author)
+        assert earlier is not None
+        return earlier, True
+
+    async def _find_earlier(self, retry: Retry, author: str) -> Draft | None:
+        async with self._pool.connection() as connection:
+            found = await find_by_key(connection, retry, author)
+        if found is None:
+            return None
+        if found[1] != retry.digest:
+            detail = "This Idempotency-Key was used for another request; take a new key."
+            raise Invalid(detail, Fault("/header/idempotency-key", "reused", detail))
+        return found[0].as_created()
+
+    async def _seen(self, events: tuple[Event, ...], revision: int | None) -> int | None:
+        """The version of the target that the author saw: where any would do, the present one; it cannot know later."""
+        target = events[0].target if isinstance(events[0], RecordEvent) else None
+        if revision is not None or target is None:
+            return revision
+        async with self._pool.connection() as connection:
+            known = await load_known(connection, [target], ())
+        position = known.positions.get(target)
+        return None if position is None else known.by_position[position].revision
+
+    async def outlook(self, one: Draft) -> Outlook:
+        """What approving a draft now would come to, and which of its subjects have changed since it was put up."""
+        submission = self._submission(one.events, one.author, listed=one.listed, revision=one.revision)
+        try:
+            trial = await try_out(self._pool, submission)
+        except Unavailable:
+            raise
+        except RegistryError as error:
+            return Outlook(None, error, [])
+        keys = [row.key for row in trial.recorded.states]
+        async with self._pool.connection() as connection:
+            changed = await changed_since(connection, keys, one.known_position)
+        return Outlook(trial, None, [str(key) for key in changed])
+
+    async def approve(
+        self, draft_id: str, *, by: str, reason: str | None, render: Callable[[Draft, Recorded], Json]
+    ) -> Approval:
+        """Records a draft in its author's name; whoever has approved it already gets the same answer again.
+
+        ``render`` makes what is answered, besides the draft, from what was recorded.
+        """
+        async with self._turn, self._held(draft_id) as connection:
+            one = await self._get(connection, draft_id)
+            _check_not_own(one, by)
+            if one.state is not DraftState.PENDING and (one.state, one.decided_by) != (DraftState.APPROVED, by):
+                raise _decided(one)
+            answer = await self._recorder.record(
+                self._submission(
+                    one.events,
+                    one.author,
+                    listed=one.listed,
+                    revision=one.revision,
+                    render=lambda recorded: orjson.dumps({"decided_by": by, "reason": reason, **render(one, recorded)}),
+                    retry=Retry(CLIENT, one.id, hashlib.sha256(one.id.encode()).digest()),
+                )
+            )
+            done = approved(one, answer.content)
+            assert done.decided_by is not None
+            await mark(connection, one.id, done.state, by=done.decided_by, reason=done.reason, at=done.decided_at)
+        return Approval(done, answer.position, answer.replayed)
+
+    async def reject(self, draft_id: str, *, by: str, reason: str) -> Draft:
+        """Says that a draft is not recorded, and why."""
+        return await self._close(draft_id, DraftState.REJECTED, by=by, reason=reason)
+
+    async def withdraw(self, draft_id: str, *, by: str, reason: str | None) -> Draft:
+        """Takes one's own draft back."""
+        return await self._close(draft_id, DraftState.WITHDRAWN, by=by, reason=reason)
+
+    async def _close(self, draft_id: str, state: DraftState, *, by: str, reason: str | None) -> Draft:
+        async with self._held(draft_id) as connection:
+            await connection.execute(TAKE_GATE.encode())
+            one = await self._get(connection, draft_id)
+            if state is DraftState.REJECTED:
+                _check_not_own(one, by)
+            elif one.author != by:
+                raise Refused("Only its author can withdraw a draft; whoever may approve it may reject it.")
+            if (one.state, one.decided_by, one.reason) == (state, by, reason):
+                return one
+            if one.state is not DraftState.PENDING:
+                raise _decided(one)
+            await mark(connection, one.id, state, by=by, reason=reason)
+            return await self._get(connection, draft_id)
+
+    @asynccontextmanager
+    async def _held(self, draft_id: str) -> AsyncIterator[Connection]:
+        """A transaction in which nobody else decides on a draft."""
+        try:
+            async with self._pool.connection() as connection, connection.transaction():
+                await connection.execute(_PATIENCE)
+                await connection.execute(_LOCK, (draft_id,))
+                yield connection
+        except psycopg.errors.LockNotAvailable:
+            raise Running("Somebody is deciding on this draft just now; try again shortly.") from None
+
+    async def _get(self, connection: Connection, draft_id: str) -> Draft:
+        found = await find_draft(connection, draft_id)
+        if found is None:
+            raise Unknown("There is no draft with this id.")
+        return found
+
+    def _submission(
+        self,
+        events: tuple[Event, ...],
+        author: str,
+        *,
+        listed: bool,
+        revision: int | None,
+        render: Callable[[Recorded], bytes] = lambda _: b"",
+        retry: Retry | None = None,
+    ) -> Submission:
+        return Submission(
+            entries=tuple(prepare(event, event_id=self._new_id(), salt=self._new_salt()) for event in events),
+            recorded_by=author,
+            render=render,
+            retry=retry,
+            revision=revision,
+            listed=listed,
+        )
+
+
+def _check_not_own(one: Draft, by: str) -> None:
+    if one.author == by:
+        raise Refused(
+            "You have put this draft up yourself, so somebody else with the role approver has to decide on it; "
+            "you may withdraw it."
+        )
+
+
+def _decided(one: Draft) -> Refused:
+    return Refused(f"This draft is already {one.state}, by {one.decided_by}; a draft is decided on once.")
