@@ -21,7 +21,7 @@ JSONL = {"Content-Type": "application/jsonl"}
 
 def said(count: int, **changes: Json) -> list[Json]:
     """So many different statements; ``changes`` replace fields of single ones, by `row_N`."""
-    made = [statement(subject=f"subject-{number % 50}", summary=f"Row {number}.") for number in range(1, count + 1)]
+    made = [statement(subject=f"subject-{number % 1000}", summary=f"Row {number}.") for number in range(1, count + 1)]
     return [one | changes.get(f"row_{number}", {}) for number, one in enumerate(made, start=1)]
 
 

@@ -30,7 +30,7 @@ from service.submission import Answer, Recorded, Retry, Submission
 
 Json = dict[str, Any]
 _AHEAD = 2  # parts under way: while one is written, the next is prepared
-_COMPARED = 1000  # rows of a dry run for which similar statements are looked for
+_COMPARED = 200  # rows of a dry run for which similar statements are looked for
 _PATIENCE_SECONDS = 0.05
 
 

@@ -78,13 +78,13 @@ KINDS: dict[int, Kind] = {
         "content-too-large",
         "Content Too Large",
         "The body is larger than the service takes.",
-        "Send fewer statements at a time.",
+        "Send fewer statements at a time, or many as a file to POST /v1/import.",
     ),
     415: Kind(
         "unsupported-media-type",
         "Unsupported Media Type",
         "The body is of a type that is not read here.",
-        "Send JSON, and say so: Content-Type: application/json.",
+        "Send JSON, and say so: Content-Type: application/json. A file for /v1/import says its own type; `detail` lists them.",
     ),
     422: Kind(
         "unprocessable-content",
