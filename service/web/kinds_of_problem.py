@@ -84,7 +84,8 @@ KINDS: dict[int, Kind] = {
         "unsupported-media-type",
         "Unsupported Media Type",
         "The body is of a type that is not read here.",
-        "Send JSON, and say so: Content-Type: application/json. A file for /v1/import says its own type; `detail` lists them.",
+        "Send JSON, and say so: Content-Type: application/json. A file for /v1/import says its own type, one of those "
+        "that `detail` names.",
     ),
     422: Kind(
         "unprocessable-content",
