@@ -23,7 +23,16 @@ from service.log.read import COLUMNS, EventRow
 from service.segments.query import Point, Scope, states_at
 from service.segments.timeline import view_of
 
-_OWN = """
+# Notes about a few statements are found by an index, those about many by going through all notes of the coalition.
+_NOTED_FEW = """
+    SELECT e.position, true FROM event e
+    WHERE e.about && (SELECT array_agg(position) FROM stated)
+      AND EXISTS (SELECT 1 FROM stated t WHERE t.position = ANY(e.about) AND t.known_from <= e.position)"""
+_NOTED_MANY = """
+    SELECT e.position, true FROM event e CROSS JOIN LATERAL unnest(e.about) AS target(position)
+    JOIN stated t ON t.position = target.position AND t.known_from <= e.position
+    WHERE e.about IS NOT NULL AND e.coalition = %(coalition)s"""
+_CONCERNED = """
 stated AS (
     SELECT s.coalition, m.position, m.known_from FROM asked s JOIN subject_statement m ON m.subject_id = s.id
 ),
@@ -34,9 +43,7 @@ truce AS (
 touched AS (
     SELECT known_from AS position, true AS own FROM stated
     UNION ALL
-    SELECT e.position, true FROM event e
-    WHERE e.about && (SELECT array_agg(position) FROM stated)
-      AND EXISTS (SELECT 1 FROM stated t WHERE t.position = ANY(e.about) AND t.known_from <= e.position)
+    {noted}
     UNION ALL
     SELECT g.known_from, true FROM asked s JOIN segment g ON g.subject_id = s.id
     UNION ALL
@@ -48,6 +55,7 @@ touched AS (
 ),
 told AS (SELECT position, bool_or(own) AS own FROM touched GROUP BY position)
 """
+_BY_FEW, _BY_MANY = (_CONCERNED.format(noted=noted) for noted in (_NOTED_FEW, _NOTED_MANY))
 
 
 class Concerned(StrEnum):
@@ -60,13 +68,13 @@ class Concerned(StrEnum):
     COALITION = "WITH told AS (SELECT position, true AS own FROM event WHERE coalition = %(coalition)s)"
     FAMILY = (
         "WITH asked AS (SELECT * FROM subject WHERE coalition = %(coalition)s AND family = %(family)s "
-        f"AND (%(actor)s::text IS NULL OR actor = %(actor)s)), {_OWN}"
+        f"AND (%(actor)s::text IS NULL OR actor = %(actor)s)), {_BY_MANY}"
     )
-    SUBJECT = f"WITH asked AS ({Scope.SUBJECT}), {_OWN}"
-    REGISTRATIONS = f"WITH asked AS ({Scope.REGISTRATIONS}), {_OWN}"
+    SUBJECT = f"WITH asked AS ({Scope.SUBJECT}), {_BY_FEW}"
+    REGISTRATIONS = f"WITH asked AS ({Scope.REGISTRATIONS}), {_BY_FEW}"
     COUNTRY = (
         "WITH asked AS (SELECT * FROM subject WHERE actor = %(actor)s "
-        f"AND (%(coalition)s::text IS NULL OR coalition = %(coalition)s)), {_OWN}"
+        f"AND (%(coalition)s::text IS NULL OR coalition = %(coalition)s)), {_BY_FEW}"
     )
 
 
@@ -91,15 +99,14 @@ counted AS (
     FROM numbered
 ),
 -- Whole parts of the log's own making: they begin behind the same positions, whenever one looks.
-aligned AS (
-    SELECT total, before,
-           CASE WHEN %(after)s::bigint IS NULL THEN (total / %(limit)s - 1) * %(limit)s
-                ELSE greatest(before - %(limit)s, 0) END AS earlier
+aligned AS MATERIALIZED (
+    SELECT total, before, CASE WHEN before > 0 THEN coalesce((
+        SELECT position FROM numbered
+        WHERE nth = CASE WHEN %(after)s::bigint IS NULL THEN (total / %(limit)s - 1) * %(limit)s
+                         ELSE before - %(limit)s END), 0) END AS earlier
     FROM counted
 )
-SELECT a.before, a.total,
-       CASE WHEN a.before > 0 THEN coalesce((SELECT position FROM numbered WHERE nth = a.earlier), 0) END,
-       (SELECT event_id FROM event WHERE position = 1), n.own, {columns}
+SELECT a.before, a.total, a.earlier, (SELECT event_id FROM event WHERE position = 1), n.own, {columns}
 FROM aligned a LEFT JOIN numbered n ON n.nth > a.before AND n.nth <= a.before + %(limit)s
 LEFT JOIN event e ON e.position = n.position
 ORDER BY n.nth
@@ -138,6 +145,7 @@ WITH turned AS (
     FROM subject s JOIN segment g ON g.subject_id = s.id
     CROSS JOIN LATERAL (VALUES (g.known_from), (g.known_to)) AS turn(position)
     WHERE s.coalition = ANY(%(coalitions)s::text[]) AND turn.position = ANY(%(positions)s::bigint[])
+      AND (g.known_from = ANY(%(positions)s::bigint[]) OR g.known_to = ANY(%(positions)s::bigint[]))
 )
 SELECT DISTINCT ON (t.position, t.id)
        t.coalition, t.family, t.slug, t.actor, t.position, t.at, coalesce(t.last_caused > t.at, false),

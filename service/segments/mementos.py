@@ -31,15 +31,13 @@ class Chosen(NamedTuple):
 
 
 _TOUCHED = f"""
-touched(coalition, actor, position) AS (
-    SELECT s.coalition, s.actor, g.known_from FROM asked s JOIN segment g ON g.subject_id = s.id
+    SELECT {{columns}}g.known_from AS position FROM asked s JOIN segment g ON g.subject_id = s.id
     UNION
-    SELECT s.coalition, s.actor, g.known_to FROM asked s JOIN segment g ON g.subject_id = s.id
-    WHERE g.known_to < {OPEN}
-)"""
+    SELECT {{columns}}g.known_to FROM asked s JOIN segment g ON g.subject_id = s.id WHERE g.known_to < {OPEN}
+"""
 # A ceasefire counts from when the country has anything in its coalition: before, the page did not rest on it.
 _OF_COUNTRY = f"""
-WITH asked AS ({{scope}}), {_TOUCHED},
+WITH asked AS ({{scope}}), touched AS ({_TOUCHED.format(columns="s.coalition, s.actor, ")}),
 counted AS (
     SELECT actor, position, min(position) FILTER (WHERE actor <> '') OVER (PARTITION BY coalition) AS since FROM touched
 ),
@@ -50,7 +48,7 @@ memento AS (SELECT DISTINCT position FROM counted WHERE actor <> '' OR position 
 class Page(StrEnum):
     """Which page's past is asked for; the values end in a table `memento` of its positions."""
 
-    COALITION = f"WITH asked AS ({Scope.COALITION}), {_TOUCHED}, memento AS (SELECT DISTINCT position FROM touched)"
+    COALITION = f"WITH asked AS ({Scope.COALITION}), memento AS ({_TOUCHED.format(columns='')})"
     COUNTRY = _OF_COUNTRY.format(scope=Scope.COUNTRY)
     COUNTRY_IN_COALITION = _OF_COUNTRY.format(scope=Scope.COUNTRY_IN_COALITION)
 
@@ -66,8 +64,9 @@ SELECT n.first, n.prev, n.at, n.next, n.last, e.position, e.recorded_at
 FROM near n JOIN event e ON e.position IN (n.first, n.prev, n.at, n.next, n.last)
 """
 _LIST = """
-SELECT e.position, e.recorded_at FROM memento m JOIN event e USING (position)
-WHERE e.position > %(after)s ORDER BY e.position LIMIT %(limit)s
+SELECT e.position, e.recorded_at
+FROM (SELECT position FROM memento WHERE position > %(after)s ORDER BY position LIMIT %(limit)s) m
+JOIN event e USING (position) ORDER BY e.position
 """
 
 
