@@ -83,6 +83,8 @@ def serve(*, seeds: Annotated[bool, typer.Option(help="Load the seeds first.")] 
             log_level="warning",
             access_log=False,
             timeout_graceful_shutdown=4,
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=settings.trusted_proxies,
         )
         server = _Server(config, secret)
         try:

@@ -30,6 +30,7 @@ from service.settings import Settings, parse_networks
 from service.web import docs, kinds_of_problem, operations
 from service.web.document import Application
 from service.web.formats import Suffixes
+from service.web.limits import Limited
 from service.web.metrics import Measured, Metrics
 from service.web.pinned import PinnedAnswers
 from service.web.problems import handle_errors
@@ -84,6 +85,7 @@ def create_app(
     app.add_middleware(Suffixes)
     app.add_middleware(Measured, metrics=metrics)
     app.add_middleware(PinnedAnswers, most_bytes=settings.pinned_cache_bytes, metrics=metrics)
+    app.add_middleware(Limited, reads=settings.reads_per_minute, writes=settings.writes_per_minute, metrics=metrics)
     return app
 
 

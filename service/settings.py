@@ -30,11 +30,16 @@ class Settings(BaseSettings):
     pinned_cache_bytes: int = Field(64 * 2**20, ge=0, description="memory for pinned answers, which never change")
     largest_import: int = Field(2**30, ge=1024, description="bytes of a file that is imported")
     largest_body: int = Field(8 * 2**20, ge=1024, description="bytes of a request's body")
+    reads_per_minute: int = Field(6000, ge=0, description="requests that read, of one client; 0: any number")
+    writes_per_minute: int = Field(1200, ge=0, description="requests that write, of one client; 0: any number")
+    trusted_proxies: str = Field(
+        "", description="addresses or networks of proxies whose X-Forwarded-For is believed, separated by commas"
+    )
     webhook_networks: str = Field(
         "", description="networks of one's own that webhooks may reach, separated by commas, such as 10.0.0.0/8"
     )
 
-    @field_validator("webhook_networks")
+    @field_validator("webhook_networks", "trusted_proxies")
     @classmethod
     def _are_networks(cls, text: str) -> str:
         parse_networks(text)

@@ -59,7 +59,7 @@ KEY = "described"
 _READING = (400, 401, 503)
 _WRITING = (400, 401, 403, 503)
 _WITH_BODY = (413, 415, 422)
-_ALWAYS = (500,)
+_ALWAYS = (429, 500)
 
 
 def documented(
@@ -72,16 +72,18 @@ def documented(
     refuses: Sequence[int] = (),
     role: Role | None = None,
     open_to_all: bool = False,
+    limited: bool = True,
 ) -> Json:
     """What a route says of itself, for its `openapi_extra`.
 
     ``asked`` are the parameters of its query, ``headers`` those that it reads (`document.TAKEN`), ``body`` what it
     takes, ``answers`` the ways in which it succeeds, by status. What all routes refuse that read or write is known
     here; ``refuses`` are further statuses. ``role`` is the least that may ask; without one the route reads, for which
-    the settings may want any token, unless it is ``open_to_all``.
+    the settings may want any token, unless it is ``open_to_all``. Requests are counted where it is ``limited``.
     """
     usual = () if open_to_all else _READING if role is None else _WRITING
-    refused = frozenset((*_ALWAYS, *usual, *(_WITH_BODY if body else ()), *refuses))
+    always = _ALWAYS if limited else (500,)
+    refused = frozenset((*always, *usual, *(_WITH_BODY if body else ()), *refuses))
     bearer: Mapping[str, Sequence[str]] = {"bearer": [role.value] if role else []}
     security = [bearer] if role else [] if open_to_all else [{}, bearer]
     return {KEY: Described(asked, headers, body or {}, answers, refused, security, body_required)}

@@ -5,6 +5,7 @@ The framework's own document knows only what it decodes and encodes itself, and 
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
@@ -25,10 +26,11 @@ Json = dict[str, Any]
 VERSIONS = {"3.1": "3.1.1", "3.2": "3.2.0"}
 _EXAMPLES = Path(__file__).with_name("examples.json")
 
+LIMITS = ("RateLimit-Policy", "RateLimit")
 _OF_PROBLEM = {
     HTTPStatus.UNAUTHORIZED: ("WWW-Authenticate",),
     HTTPStatus.METHOD_NOT_ALLOWED: ("Allow",),
-    HTTPStatus.TOO_MANY_REQUESTS: ("Retry-After",),
+    HTTPStatus.TOO_MANY_REQUESTS: ("Retry-After", *LIMITS),
     HTTPStatus.SERVICE_UNAVAILABLE: ("Retry-After",),
 }
 
@@ -105,7 +107,11 @@ def _operation(door: Door, schemas: "Schemas", version: str) -> Json:
     said = described(door)
     examples = _examples().get(door.operation_id or "", {})
     summary, _, description = (door.summary or door.description).partition("\n\n")
-    answers = {str(status): _answer(one, schemas, version, examples) for status, one in said.answers.items()}
+    told = LIMITS if HTTPStatus.TOO_MANY_REQUESTS in said.refuses else ()
+    answers = {
+        str(status): _answer(replace(one, headers=(*one.headers, *told)), schemas, version, examples)
+        for status, one in said.answers.items()
+    }
     refusals = {str(status): {"$ref": f"#/components/responses/{_name_of(status)}"} for status in sorted(said.refuses)}
     operation: Json = {
         "operationId": door.operation_id,

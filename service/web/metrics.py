@@ -31,6 +31,7 @@ class Metrics:
         self.pinned = Counter(
             "registry_pinned_answers", "Answers given from memory, as they can never change.", **every
         )
+        self.limited = Counter("registry_limited_requests", "Requests refused as too many.", ("quota",), **every)
         self._head = Gauge("registry_head_position", "The last position of the log.", **every)
         self._deliveries = Counter(
             "registry_webhook_deliveries",

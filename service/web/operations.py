@@ -18,7 +18,9 @@ _PLAIN = {200: Answer("It does.", {"text/plain": TEXT})}
 VERSION = "0.1.0"
 
 
-@router.get("/healthz", operation_id="getHealth", openapi_extra=documented(answers=_PLAIN, open_to_all=True))
+@router.get(
+    "/healthz", operation_id="getHealth", openapi_extra=documented(answers=_PLAIN, open_to_all=True, limited=False)
+)
 async def get_health(_: Request) -> Response:
     """Answers as long as the process does."""
     return PlainTextResponse("ok\n")
@@ -27,7 +29,7 @@ async def get_health(_: Request) -> Response:
 @router.get(
     "/readyz",
     operation_id="getReadiness",
-    openapi_extra=documented(answers=_PLAIN, refuses=[503], open_to_all=True),
+    openapi_extra=documented(answers=_PLAIN, refuses=[503], open_to_all=True, limited=False),
 )
 async def get_readiness(request: Request) -> Response:
     """Answers as long as the database does, and has the tables and states that this version needs."""
@@ -66,6 +68,7 @@ async def get_version(request: Request) -> Response:
         answers={200: Answer("Figures, as Prometheus reads them.", {"text/plain": TEXT})},
         refuses=[503],
         open_to_all=True,
+        limited=False,
     ),
 )
 async def get_metrics(request: Request) -> Response:

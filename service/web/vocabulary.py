@@ -91,10 +91,12 @@ SENT: dict[str, Json] = {
     "Location": {"description": "where it is found from now on"},
     "Idempotency-Replayed": {"description": "`true`: this was answered before, to the same key"},
     "Retry-After": {"description": "after how many seconds to try again", "type": "integer"},
+    "RateLimit-Policy": {"description": "how many requests of this kind a client may send in how many seconds"},
+    "RateLimit": {"description": "how many of them are left, and in how many seconds the window ends"},
     "WWW-Authenticate": {"description": "how to say who asks"},
     "Allow": {"description": "the methods that this address takes"},
 }
 """The headers that are sent."""
 
-SOMETIMES = frozenset({"Link", "Memento-Datetime", "Idempotency-Replayed"})
+SOMETIMES = frozenset({"Link", "Memento-Datetime", "Idempotency-Replayed", "RateLimit-Policy", "RateLimit"})
 """The headers that an answer need not have."""

@@ -1,0 +1,145 @@
+"""How many requests a client may send in a minute; every answer says it (draft-ietf-httpapi-ratelimit-headers-11).
+
+Counted by the owner of the token, or by address where there is none that this process knows, so that guessing tokens
+is limited too. A window begins with a client's first request, so that clients do not all come back at once. See
+docs/decisions/0016-rate-limits-of-our-own.md for why no library counts.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+from functools import lru_cache
+from http import HTTPStatus
+from ipaddress import IPv6Address, IPv6Network, ip_address
+from math import ceil
+from typing import NamedTuple
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.access import Access
+from service.web.metrics import Metrics
+from service.web.problems import problem
+from service.web.serving import Services
+
+SECONDS = 60
+NEVER_LIMITED = frozenset({"/healthz", "/readyz", "/metrics"})
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Quota(NamedTuple):
+    """How many requests of a kind there may be in a window (0: any number), and the header that says so."""
+
+    name: str
+    most: int
+    policy: tuple[bytes, bytes]
+
+    @classmethod
+    def of(cls, name: str, most: int) -> "Quota":
+        """A quota with its header."""
+        return cls(name, most, (b"ratelimit-policy", f'"{name}";q={most};w={SECONDS}'.encode()))
+
+
+class _Window:
+    __slots__ = ("ends", "used")
+
+    def __init__(self, ends: float) -> None:
+        self.ends = ends
+        self.used = 0
+
+
+class Windows:
+    """Counts what each client has used of the window that it is in."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._open: dict[tuple[str, str], _Window] = {}
+        self._swept_at = clock()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def count(self, quota: str, client: str) -> tuple[int, int]:
+        """How many requests there are with this one, and in how many whole seconds the window ends."""
+        now, key = self._clock(), (quota, client)
+        window = self._open.get(key)
+        if window is None or window.ends <= now:
+            window = self._begin(key, now)
+        window.used += 1
+        return window.used, ceil(window.ends - now)
+
+    def _begin(self, key: tuple[str, str], now: float) -> _Window:
+        if now - self._swept_at > SECONDS:
+            self._open = {other: one for other, one in self._open.items() if one.ends > now}
+            self._swept_at = now
+        window = self._open[key] = _Window(now + SECONDS)
+        return window
+
+
+class Limited:
+    """Refuses what exceeds a client's quota, and tells every client what is left of it."""
+
+    def __init__(
+        self, app: ASGIApp, *, reads: int, writes: int, metrics: Metrics, windows: Windows | None = None
+    ) -> None:
+        """``reads`` and ``writes`` are numbers of requests in a minute; 0 is any."""
+        self._app = app
+        self._reads, self._writes = Quota.of("reads", reads), Quota.of("writes", writes)
+        self._metrics = metrics
+        self._windows = windows or Windows()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers, unless there were too many requests."""
+        if scope["type"] != "http" or scope["path"] in NEVER_LIMITED:
+            await self._app(scope, receive, send)
+            return
+        quota = self._reads if scope["method"] in _READING else self._writes
+        if not quota.most:
+            await self._app(scope, receive, send)
+            return
+        used, seconds = self._windows.count(quota.name, client_of(scope))
+        left = max(quota.most - used, 0)
+        stand = (b"ratelimit", f'"{quota.name}";r={left};t={seconds}'.encode())
+
+        def tell(message: Message) -> Awaitable[None]:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message["headers"], quota.policy, stand]}
+            return send(message)
+
+        if used <= quota.most:
+            await self._app(scope, receive, tell)
+            return
+        self._metrics.limited.labels(quota.name).inc()
+        detail = f"There may be {quota.most} {quota.name} in {SECONDS} seconds; go on in {seconds}."
+        refusal = problem(HTTPStatus.TOO_MANY_REQUESTS, detail, headers={"Retry-After": str(seconds)})
+        await refusal(scope, receive, tell)
+
+
+def client_of(scope: Scope) -> str:
+    """Who a request is counted for."""
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            served: Services | None = getattr(scope["app"].state, "services", None)
+            owner = None if served is None else _owner_of(served.access, value)
+            if owner is not None:
+                return f"owner {owner}"
+    address = scope["client"]
+    return f"address {_network_of(address[0])}" if address else "address"
+
+
+def _owner_of(access: Access, authorization: bytes) -> str | None:
+    _, _, secret = authorization.decode("latin-1").partition(" ")
+    caller = access.last_known(secret.strip())
+    return None if caller is None else caller.owner
+
+
+@lru_cache(maxsize=10_000)
+def _network_of(address: str) -> str:
+    """The address; of IPv6 the network, which is one customer's, unless it stands for an address of IPv4."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if not isinstance(parsed, IPv6Address):
+        return address
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(IPv6Network((int(parsed), 64), strict=False))
