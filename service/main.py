@@ -69,6 +69,7 @@ def create_app(
             yield
 
     app = Application(
+        sends={"receiveEvent": webhooks.SENT},
         title="Pledge registry",
         version=operations.VERSION,
         lifespan=lifespan,

@@ -89,6 +89,12 @@ def test_every_route_says_how_it_answers_and_what_it_refuses(door: Door) -> None
     assert operation["tags"]
 
 
+def test_what_subscribers_are_sent_is_in_the_document() -> None:
+    sent = APP.document("3.1")["webhooks"]["receiveEvent"]["post"]
+    assert {one["name"] for one in sent["parameters"]} == {"webhook-id", "webhook-timestamp", "webhook-signature"}
+    assert set(sent["requestBody"]["content"]) == {"application/cloudevents+json"}
+
+
 def test_every_operation_has_a_name_of_its_own_and_every_link_leads_to_one() -> None:
     names = [door.operation_id for door in DOORS]
     assert len(set(names)) == len(names)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 from starlette.testclient import TestClient
 
-from service.api.webhook_shapes import Delivery, SecretMade, WebhookMade
+from service.api.webhook_shapes import Delivery, SecretMade, ThinEvent, WebhookMade
 from service.webhooks.deliveries import KEPT
 from service.webhooks.schedule import GAPS, gap_after
 from tests.processes import wait_until
@@ -89,6 +89,7 @@ def test_a_subscriber_is_told_of_what_is_recorded_from_now_on(client: TestClient
         "coalition": "willing",
         "dataref": f"/v1/events/{said['event_id']}",
     }
+    ThinEvent.model_validate(sent.content)
     assert client.get(sent.content["dataref"]).json()["event"]["summary"] == said["summary"]
     assert sent.headers["content-type"] == "application/cloudevents+json"
     assert sent.headers["host"] == f"127.0.0.1:{receiver.port}"
@@ -438,6 +439,7 @@ def test_a_ping_says_whether_messages_arrive(client: TestClient, receiver: Recei
     assert (told["cause"], told["position"], told["event_id"], told["accepted"]) == ("ping", None, None, True)
     sent = receiver.got[0]
     assert verify(sent, made["secret"])["type"] == "webhook.ping"
+    ThinEvent.model_validate(sent.content)
     receiver.status = lambda _: 500
     told = client.post(f"/v1/webhooks/{made['id']}/deliveries/{told['id']}/resend").json()
     assert (told["cause"], told["accepted"], told["failure"]) == ("ping", False, "status")

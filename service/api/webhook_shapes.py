@@ -1,10 +1,11 @@
 """The shapes of what is answered about webhooks, and of what they are sent, for the OpenAPI document."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from service.api.shapes import Instant, Known, LogPosition, Shape
+from service.api.shapes import ABSENT, Instant, Known, LogPosition, Shape
+from service.domain.kinds import KINDS
 from service.domain.record import EventId
 from service.webhooks.deliveries import CAUSES
 from service.webhooks.sending import Failure
@@ -63,6 +64,20 @@ class Delivery(Shape):
     accepted: bool
     status: int | None = Field(description="what the receiver answered; null: nothing")
     failure: Annotated[str, Known(Failure)] | None
+
+
+class ThinEvent(Shape):
+    """A thin CloudEvent (1.0): that something was recorded, and where it is read."""
+
+    specversion: Literal["1.0"]
+    id: EventId
+    source: str = Field(examples=["/v1/coalitions/willing"])
+    type: Annotated[str, Known((*KINDS, "webhook.ping"))]
+    time: Instant
+    subject: str = ABSENT
+    position: LogPosition = ABSENT
+    coalition: str = ABSENT
+    dataref: str = Field(default_factory=lambda: "", description="where it is read", examples=["/v1/events/019a8f3e-…"])
 
 
 class _Listed(Shape):

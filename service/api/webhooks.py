@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from service.access import Role
 from service.api.webhook_shapes import Delivery as DeliveryShown
-from service.api.webhook_shapes import DeliveryPage, SecretMade, Webhook, WebhookMade, WebhookPage
+from service.api.webhook_shapes import DeliveryPage, SecretMade, ThinEvent, Webhook, WebhookMade, WebhookPage
 from service.domain.answers import Json
 from service.domain.dates import render_instant
 from service.domain.errors import Fault, Invalid, Unknown
@@ -20,13 +20,13 @@ from service.log.read import find_event
 from service.segments.heard import Wanted
 from service.web.asking import read_query
 from service.web.bodies import parse_body, read_body
-from service.web.describing import Answer, documented, sent, view
+from service.web.describing import Answer, Described, documented, sent, view
 from service.web.sending import JSON, answer, is_table, next_page, send
 from service.web.serving import Door, Services, authorise, services, takes_no_parameters
 from service.webhooks import subscriptions
 from service.webhooks.addresses import parse_url
 from service.webhooks.deliveries import Delivery, count_deliveries, find_delivery, list_deliveries
-from service.webhooks.messages import message_of, ping, render_secret
+from service.webhooks.messages import MEDIA_TYPE, message_of, ping, render_secret
 from service.webhooks.subscriptions import REASONS, State, Subscription
 
 router = APIRouter(tags=["webhooks"], route_class=Door)
@@ -89,6 +89,20 @@ def _changing(
     """What a route that is no question says of itself, for the document."""
     taken = None if body is None else {JSON: body}
     return documented(asked, answers=answers, body=taken, refuses=refuses, role=Role.EDITOR)
+
+
+SENT = Described(
+    asked=None,
+    headers=("webhook-id", "webhook-timestamp", "webhook-signature"),
+    body={MEDIA_TYPE: ThinEvent},
+    answers={
+        204: Answer("Accepted, as by any 2xx within ten seconds. Everything else is tried again."),
+        410: Answer("The receiver wants no more: the webhook is switched off."),
+    },
+    refuses=frozenset(),
+    security=(),
+)
+"""What a receiver is sent, for the document."""
 
 
 async def _allowed(request: Request) -> tuple[Services, str, str | None]:

@@ -4,7 +4,7 @@ The framework's own document knows only what it decodes and encodes itself, and 
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from http import HTTPStatus
@@ -44,8 +44,10 @@ _FAULTS = {
 class Application(FastAPI):
     """The application, whose document is ours."""
 
-    def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - those of the framework
+    def __init__(self, *, sends: Mapping[str, Described], **settings: Any) -> None:  # noqa: ANN401 - the framework's
+        """``sends`` is what subscribers are sent, by name."""
         super().__init__(**settings)
+        self._sends = sends
         self._documents: dict[str, Json] = {}
 
     def openapi(self) -> Json:
@@ -55,14 +57,18 @@ class Application(FastAPI):
     def document(self, version: str) -> Json:
         """The document in a version of OpenAPI, a key of `VERSIONS`; made once."""
         if version not in self._documents:
-            self._documents[version] = render_document(self.router.routes, self.title, self.version, version)
+            self._documents[version] = render_document(
+                self.router.routes, self._sends, self.title, self.version, version
+            )
         return self._documents[version]
 
 
-def render_document(routes: Iterable[BaseRoute], title: str, release: str, version: str) -> Json:
-    """The OpenAPI document of all routes."""
+def render_document(
+    routes: Iterable[BaseRoute], sends: Mapping[str, Described], title: str, release: str, version: str
+) -> Json:
+    """The OpenAPI document of all routes, and of what subscribers are sent."""
     doors = [route for route in routes if isinstance(route, Door)]
-    schemas = Schemas(map(described, doors))
+    schemas = Schemas([*map(described, doors), *sends.values()])
     paths: dict[str, Json] = {}
     for door in sorted(doors, key=lambda one: one.path_format):
         for method in sorted(door.methods or ()):
@@ -79,6 +85,7 @@ def render_document(routes: Iterable[BaseRoute], title: str, release: str, versi
         "servers": [{"url": "/", "description": "this registry"}],
         "tags": [{"name": name, "description": what} for name, what in TAGS.items()],
         "paths": paths,
+        "webhooks": {name: {"post": _sending(name, said, schemas, version)} for name, said in sends.items()},
         "components": {
             "responses": {_name_of(status): _problem(status, schemas) for status in sorted(statuses)},
             "securitySchemes": {
@@ -124,6 +131,19 @@ def _operation(door: Door, schemas: "Schemas", version: str) -> Json:
         "security": list(said.security),
     }
     return {name: value for name, value in operation.items() if value != [] or name == "security"}
+
+
+def _sending(name: str, said: Described, schemas: "Schemas", version: str) -> Json:
+    """What a receiver is sent, and what its answers mean."""
+    return {
+        "operationId": name,
+        "tags": ["webhooks"],
+        "summary": "What a webhook is sent",
+        "parameters": list(_header_parameters(said)),
+        "requestBody": _body(said, schemas, version, {}),
+        "responses": {str(status): _answer(one, schemas, version, {}) for status, one in said.answers.items()},
+        "security": [],
+    }
 
 
 def _path_parameters(door: Door) -> Iterator[Json]:

@@ -72,6 +72,17 @@ TAKEN: dict[str, Json] = {
         "pattern": "^[!#-~]+$",
         "example": "2a5e1c",
     },
+    "webhook-id": {
+        "description": "names the message, the same at every attempt: the event's id",
+        "example": "019a8f3e-0000-7000-8000-000000000000",
+    },
+    "webhook-timestamp": {
+        "description": "when it was sent, in seconds since 1970", "pattern": "^[0-9]+$", "example": "1752157800"
+    },
+    "webhook-signature": {
+        "description": "a signature for each live secret, with spaces between (Standard Webhooks)",
+        "example": "v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=",
+    },
     "Last-Event-ID": {
         "description": "the last `id` that the client has seen: a position", "pattern": "^[0-9]{1,18}$", "example": "57"
     },
