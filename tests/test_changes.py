@@ -130,3 +130,16 @@ def test_before_and_after_are_what_an_answer_says_at_each_point(client: TestClie
     for day, state in (("2025-04-01", row["before"]), ("2025-06-01", row["after"])):
         answer = client.get(f"/v1/countries/GB/commitments?as_of={day}&known_position={head}").json()
         assert answer["commitments"] == [state]
+
+
+def test_a_difference_between_two_points_that_are_named_is_kept_for_ever(client: TestClient) -> None:
+    post(client, pledge("2025-03-01"))
+    page = "/v1/coalitions/willing/changes?from=2025-01-01&to=2025-06-01"
+    pinned = client.get(f"{page}&from_position=1&to_known_position=2")
+    post(client, pledge("2025-04-01", firmness="committed"))
+
+    assert pinned.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert client.get(f"{page}&from_position=1&to_known_position=2").content == pinned.content
+    assert client.get(pinned.json()["to"]["url"]).json() == pinned.json()
+    for open_end in ("", "&from_position=1", "&to_position=3"):
+        assert client.get(f"{page}{open_end}").headers["Cache-Control"] == "no-cache"

@@ -19,7 +19,7 @@ from service.domain.kinds import parse_kind
 from service.domain.subject import SubjectKey
 from service.segments.query import Basis, Point, References, Scope, StateRow, is_registered, states_at
 from service.web.asking import Asked, basis_of, find_point, moment_of, parse_parameter
-from service.web.sending import PRIVATE, answer, is_table, next_page
+from service.web.sending import PINNED, PRIVATE, answer, is_table, next_page
 from service.web.serving import Services
 
 FIRST_PAGE = 50
@@ -105,6 +105,11 @@ async def check_coalition(connection: Connection, slug: str, known_position: int
 def known_kind(kind: str | None) -> str | None:
     """A kind or family of kinds that there is; raises `Invalid` for another."""
     return None if kind is None else parse_parameter("kind", kind, parse_kind)
+
+
+def kept_for_ever(served: Services) -> str:
+    """How an answer may be kept that never changes: by every cache where reading is open, else by the client alone."""
+    return PINNED if served.settings.reading_is_open else PINNED.replace("public", "private")
 
 
 # --- pages ------------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from service.api.answering import FIRST_PAGE, LONGEST_PAGE, check_coalition
+from service.api.answering import FIRST_PAGE, LONGEST_PAGE, check_coalition, kept_for_ever
 from service.domain.actors import name_of, parse_actor
 from service.domain.coalition import REGISTRATION
 from service.domain.dates import END, TICK, render_instant
@@ -29,7 +29,7 @@ from service.segments.query import Basis, Point, Scope, states_at
 from service.web.asking import Asked, find_point, parse_parameter, read_query
 from service.web.atom import Entry, Feed, Link, render_feed
 from service.web.formats import ATOM
-from service.web.sending import JSON, PINNED, REVALIDATE, send_bytes
+from service.web.sending import JSON, REVALIDATE, send_bytes
 from service.web.serving import Services, services
 
 
@@ -152,9 +152,7 @@ _NOBODY = {"coalition": "", "family": "", "slug": ""}
 
 
 def _kept(served: Services, feed: Feed) -> dict[str, str]:
-    open_to_all = served.settings.reading_is_open
-    pinned = PINNED if open_to_all else PINNED.replace("public", "private")
-    return {"Cache-Control": pinned if feed.is_archive else REVALIDATE, "Vary": "Accept"}
+    return {"Cache-Control": kept_for_ever(served) if feed.is_archive else REVALIDATE, "Vary": "Accept"}
 
 
 def _feed(

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from service.api.answered import Changes as ChangesAnswer
 from service.api.answered import TimelinePage
-from service.api.answering import AskedPage, Cursor, check_coalition, continued, known_kind
+from service.api.answering import AskedPage, Cursor, check_coalition, continued, kept_for_ever, known_kind
 from service.api.following import follow_coalition
 from service.domain.actors import parse_actor
 from service.domain.answers import Json
@@ -134,6 +134,12 @@ class AskedChanges(BaseModel):
     to_known_position: int | None = Field(None, ge=0, le=2**62)
     to_position: int | None = Field(None, ge=0, le=2**62, description="short for to_known_position")
 
+    @property
+    def is_pinned(self) -> bool:
+        """Whether both ends name a position, so that the difference can never change."""
+        ends = ((self.from_known_position, self.from_position), (self.to_known_position, self.to_position))
+        return all(any(position is not None for position in end) for end in ends)
+
 
 @router.get(
     "/v1/coalitions/{coalition}/changes",
@@ -188,6 +194,7 @@ async def get_changes(request: Request, coalition: str) -> Response:
             "from": basis_of(request, found.start, moment_of(served, start_at)) | {"url": address},
             "to": basis_of(request, found.end, moment_of(served, end_at)) | {"url": address},
         },
+        headers={"Cache-Control": kept_for_ever(served)} if asked.is_pinned else None,
     )
 
 
