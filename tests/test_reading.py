@@ -9,12 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.api.outlines import TIMELINE
 from service.domain.kinds import parse_statement
 from service.reading.cells import guarded, joined, parted, unguarded
 from service.reading.columns import Statements
 from service.reading.opening import Form, open_rows
 from service.reading.row import Row, Unreadable
-from service.web.formats import write_csv
+from service.web.fields import Sheet, columns_of
+from service.web.tables import write_csv
 from tests.registry import Json, note, post, registry, statement
 from tests.strategies import statements
 
@@ -86,7 +88,9 @@ def test_every_encoding_delimiter_and_line_end_reads_the_same(
 @given(st.lists(statements(), min_size=1, max_size=4))
 def test_a_statement_in_our_own_table_is_read_back_as_it_was(said: list[Json]) -> None:
     events = [parse_statement({"coalition": "willing", **one}) for one in said]
-    rows = read(write_csv({"items": [event.content() for event in events]}, {"licence": "CC-BY-4.0"}))
+    columns = list(columns_of(TIMELINE.tables["items"].members))
+    sheet = Sheet("items", columns, [event.content() for event in events])
+    rows = read(write_csv([sheet], {"licence": "CC-BY-4.0"}))
 
     assert [row.faults for row in rows] == [()] * len(events)
     read_back = [{"body": {}} | parse_statement(row.content).content() for row in rows]

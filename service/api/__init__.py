@@ -2,5 +2,5 @@
 
 `coalitions` · `commitments` · `subjects` · `timeline` · `events` · `actors` answer; `statements` records;
 `webhooks` says who is sent the log; `answering` is what they share. `shapes`, `answered` and
-`webhook_shapes` are the shapes of answers, for the document alone.
+`webhook_shapes` are the shapes of answers, for the document; `outlines` says which of it are tables.
 """

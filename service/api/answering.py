@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from starlette.responses import Response
 
 from service.database import Connection
@@ -18,8 +18,9 @@ from service.domain.errors import Fault, Invalid, Unknown
 from service.domain.kinds import parse_kind
 from service.domain.subject import SubjectKey
 from service.segments.query import Basis, Point, References, Scope, StateRow, is_registered, states_at
-from service.web.asking import Asked, basis_of, find_point, moment_of, parse_parameter
-from service.web.sending import PINNED, PRIVATE, answer, is_table, next_page
+from service.web.asking import Asked, AskedView, basis_of, find_point, moment_of, parse_parameter
+from service.web.fields import Outline
+from service.web.sending import PINNED, PRIVATE, answer, most_rows, next_page, page_size
 from service.web.serving import Services
 
 FIRST_PAGE = 50
@@ -36,10 +37,8 @@ class AskedPage(Asked):
     count: bool = Field(default=False, description="whether to say in `total` how many items there are on all pages")
 
 
-class AskedKept(BaseModel):
+class AskedKept(AskedView):
     """The parameters of a list of what is kept beside the log: which page."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     limit: int = Field(FIRST_PAGE, ge=1, le=LONGEST_PAGE, description="how many items at most")
     after: str | None = Field(None, max_length=100, description="`next` of the page before")
@@ -160,16 +159,17 @@ def continued(asked: AskedPage, kinds: Sequence[type] = (str,)) -> tuple[Asked, 
     return pinned, cursor
 
 
-def page(request: Request, found: Found, asked: AskedPage, items: Sequence[Json], *, key: str = "id") -> Response:
+def page(
+    request: Request, found: Found, asked: AskedPage, items: Sequence[Json], outline: Outline, *, key: str = "id"
+) -> Response:
     """One page of a computed list, ordered by the field that identifies an item."""
     last = parse_cursor(asked.after).last if asked.after else None
     ordered = sorted(items, key=lambda item: str(item[key]))
     rest = [item for item in ordered if last is None or [item[key]] > last]
-    limit = asked.limit if not is_table(request) or "limit" in request.query_params else len(rest)
-    shown, more = rest[:limit], len(rest) > limit
+    limit = page_size(request, asked.limit)
+    shown, more = rest[:limit], limit is not None and len(rest) > limit
     point = Point(found.basis.as_of, found.basis.known_position)
     after = Cursor(point, [shown[-1][key]]).render() if more else None
-    possible = found.possible()
     return answer(
         request,
         {
@@ -177,22 +177,23 @@ def page(request: Request, found: Found, asked: AskedPage, items: Sequence[Json]
             "next": after,
             **({"total": len(ordered)} if asked.count else {}),
             "basis": basis_of(request, found.basis, found.moment),
-            "possible": possible,
+            "possible": found.possible(),
         },
-        {"items": shown, "possible": possible},
+        outline,
         headers=next_page(request, after),
     )
 
 
-def rows_wanted(request: Request, asked: AskedKept) -> int | None:
-    """How many rows a page of what is kept is made from: one more than it shows; None is all, for a table."""
-    return None if is_table(request) and "limit" not in request.query_params else asked.limit + 1
+def rows_wanted(request: Request, asked: AskedKept) -> int:
+    """How many rows a page of what is kept is made from: one more than it shows."""
+    return most_rows(request, asked.limit + 1)
 
 
-def page_of_kept(request: Request, asked: AskedKept, items: Sequence[Json], total: int | None) -> Response:
+def page_of_kept(
+    request: Request, asked: AskedKept, items: Sequence[Json], total: int | None, outline: Outline
+) -> Response:
     """One page of what is kept beside the log, in order; it concerns the caller alone."""
-    wanted = rows_wanted(request, asked)
-    shown = items if wanted is None else items[: asked.limit]
+    shown = items[: page_size(request, asked.limit)]
     after = shown[-1]["id"] if len(shown) < len(items) else None
     content = {"items": shown, "next": after, **({} if total is None else {"total": total})}
-    return answer(request, content, headers={**next_page(request, after), "Cache-Control": PRIVATE})
+    return answer(request, content, outline, headers={**next_page(request, after), "Cache-Control": PRIVATE})

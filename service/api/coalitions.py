@@ -6,6 +6,7 @@ from starlette.responses import Response
 from service.api.answered import CoalitionAnswer, CoalitionPage, Status
 from service.api.answering import AskedPage, Found, continued, find_states, page
 from service.api.following import follow_coalition, follow_coalitions
+from service.api.outlines import COALITION, COALITIONS, STATUS
 from service.api.past import TIMEMAP_ANSWERS, AskedTimeMap, answer_timemap, find_past
 from service.domain.answers import Json
 from service.domain.dates import render_instant
@@ -44,7 +45,7 @@ async def list_coalitions(request: Request) -> Response:
     served = services(request)
     point, _ = continued(asked)
     found = await find_states(served, point, Scope.REGISTRATIONS, {}, references=References.NONE)
-    return page(request, found, asked, await _with_spans(served, found, None), key="slug")
+    return page(request, found, asked, await _with_spans(served, found, None), COALITIONS, key="slug")
 
 
 @router.get(
@@ -70,7 +71,7 @@ async def get_coalition(request: Request, coalition: str) -> Response:
     if not items:
         raise Unknown("This coalition was not yet registered then.")
     content = {**items[0], "basis": basis_of(request, found.basis, found.moment)}
-    return answer(request, content, {"coalition": items})
+    return answer(request, content, COALITION)
 
 
 async def _with_spans(served: Services, found: Found, coalition: str | None) -> list[Json]:
@@ -122,7 +123,7 @@ async def get_status(request: Request, coalition: str) -> Response:
         "basis": basis_of(request, found.basis, found.moment),
         "possible": found.possible(),
     }
-    return answer(request, content, _tables(content), headers=past_of(request, found.basis.known_at))
+    return answer(request, content, STATUS, headers=past_of(request, found.basis.known_at))
 
 
 @router.get(
@@ -134,30 +135,3 @@ async def list_status_mementos(request: Request, coalition: str) -> Response:
     """The mementos of a coalition's status: when something in it changed (a TimeMap, RFC 7089)."""
     asked = read_query(request, AskedTimeMap)
     return await answer_timemap(request, services(request), asked, Page.COALITION, {"coalition": coalition})
-
-
-def _tables(content: Json) -> dict[str, list[Json]]:
-    """What a status lists, apart: the commitments first."""
-    meetings = content["meetings"]
-    named = {"last_held": meetings["last_held"], "next_announced": meetings["next_announced"]}
-    return {
-        "commitments": content["commitments"]["by_category"],
-        "anonymous": content["commitments"]["anonymous"],
-        "members": content["members"]["named"],
-        "claimed_members": content["members"]["claimed"],
-        "claimed_figures": content["claimed_figures"],
-        "stances": [
-            {"topic": topic, "stance": stance, "countries": countries}
-            for topic, stances in content["stances"].items()
-            for stance, countries in stances.items()
-        ],
-        "ceasefires": content["ceasefire"]["proposals"],
-        "meetings": [
-            *({"listed_as": name, **one} for name, one in named.items() if one),
-            *({"listed_as": name, **one} for name in ("unconfirmed", "undated") for one in meetings[name]),
-        ],
-        "warnings": [
-            {"listed_as": name, **one} for name in ("active", "unofficial") for one in content["warnings"][name]
-        ],
-        "possible": content["possible"],
-    }

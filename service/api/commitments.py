@@ -7,6 +7,7 @@ from starlette.responses import RedirectResponse, Response
 from service.api.answered import CommitmentPage, CountryAnswer
 from service.api.answering import AskedPage, continued, find_states, page
 from service.api.following import follow_country, follow_family
+from service.api.outlines import COUNTRY, STATES
 from service.api.past import TIMEMAP_ANSWERS, AskedTimeMap, answer_timemap, find_past
 from service.domain.actors import is_country, name_of, parse_actor
 from service.domain.answers import Json
@@ -86,9 +87,7 @@ async def get_country_commitments(request: Request, code: str) -> Response:
         "basis": basis_of(request, found.basis, found.moment),
         "possible": [one for one in found.possible() if str(one["subject"]).endswith(f"/{country}")],
     }
-    of_roles = [{"coalition": coalition, "role": role} for coalition, role in content["roles"].items()]
-    tables = {**{name: content[name] for name in ("commitments", "stances", "possible")}, "roles": of_roles}
-    return answer(request, content, tables, headers=past_of(request, found.basis.known_at))
+    return answer(request, content, COUNTRY, headers=past_of(request, found.basis.known_at))
 
 
 class AskedCountryTimeMap(AskedTimeMap):
@@ -119,8 +118,8 @@ def _page_of(coalition: str | None) -> Page:
 def _redirect(request: Request, code: str, country: str) -> Response:
     """The way to the same page under the country's code."""
     address = request.url.path.replace(f"/{code}/", f"/{country}/")
-    if "format" in request.scope:  # it was asked for as a suffix
-        address += f".{request.scope['format']}"
+    if "suffix" in request.scope:
+        address += f".{request.scope['suffix']}"
     query = f"?{request.url.query}" if request.url.query else ""
     return RedirectResponse(address + query, status_code=308)
 
@@ -176,7 +175,7 @@ async def list_commitments(request: Request, coalition: str) -> Response:
         and (asked.status is None or one["status"] == asked.status)
         and (asked.stale is None or one["stale"] == asked.stale)
     ]
-    return page(request, found, asked, items)
+    return page(request, found, asked, items, STATES["pledge"])
 
 
 def _filter_actor(given: str | None) -> str | None:

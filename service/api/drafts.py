@@ -12,6 +12,7 @@ from service.access import Caller, Role
 from service.api.answered import Tried, TriedBatch
 from service.api.answering import AskedKept, no_cursor, page_of_kept, rows_wanted
 from service.api.kept import DraftAnswer, DraftKept, DraftPage, DraftRecorded
+from service.api.outlines import listing
 from service.api.recording import WAITS, AskedWrite, begin, content_of, draft_json, put_up, record, tried
 from service.api.writing import read_write
 from service.domain.answers import Json
@@ -21,12 +22,14 @@ from service.domain.statement import Line, Slug, Text
 from service.drafts.stored import Draft, DraftState, Wanted, count_drafts, find_draft, list_drafts
 from service.web.asking import read_query
 from service.web.bodies import parse_body, read_body
-from service.web.describing import Answer, documented, view
+from service.web.describing import Answer, documented, sent, view
+from service.web.fields import members_of
 from service.web.problems import status_of
 from service.web.sending import JSON, PRIVATE, etag_of, send
 from service.web.serving import Door, Services, authorise, services, takes_no_parameters
 
 router = APIRouter(tags=["drafts"], route_class=Door)
+DRAFTS = listing(members_of(DraftPage))
 _SHOWN_IN_A_LIST = 10  # events of each draft; one has up to a thousand
 
 
@@ -45,7 +48,9 @@ _DECIDED = {200: Answer("The draft.", {JSON: DraftKept}, _UNKEPT)}
 @router.get(
     "/v1/drafts",
     operation_id="listDrafts",
-    openapi_extra=documented(AskedDrafts, answers=view(DraftPage, "Drafts.", paged=True), role=Role.CONTRIBUTOR),
+    openapi_extra=documented(
+        AskedDrafts, answers=view(DraftPage, "Drafts.", paged=True, feed=False), role=Role.CONTRIBUTOR
+    ),
 )
 async def get_drafts(request: Request) -> Response:
     """Drafts in the order in which they were put up; below the role approver, one's own."""
@@ -56,19 +61,17 @@ async def get_drafts(request: Request) -> Response:
     author = asked.author if _sees_all(caller) else caller.owner
     wanted = Wanted(asked.state, author, asked.coalition)
     if asked.author not in (None, author):  # what others have put up is not there for whoever may not see it
-        return page_of_kept(request, asked, [], 0 if asked.count else None)
+        return page_of_kept(request, asked, [], 0 if asked.count else None, DRAFTS)
     async with services(request).pool.connection() as connection:
         found = await list_drafts(connection, wanted, after=asked.after, limit=rows_wanted(request, asked))
         total = await count_drafts(connection, wanted) if asked.count else None
-    return page_of_kept(request, asked, [draft_json(one, most=_SHOWN_IN_A_LIST) for one in found], total)
+    return page_of_kept(request, asked, [draft_json(one, most=_SHOWN_IN_A_LIST) for one in found], total, DRAFTS)
 
 
 @router.get(
     "/v1/drafts/{draft_id}",
     operation_id="getDraft",
-    openapi_extra=documented(
-        answers=view(DraftAnswer, "The draft.", tables=False), refuses=[404], role=Role.CONTRIBUTOR
-    ),
+    openapi_extra=documented(answers=sent("The draft.", {JSON: DraftAnswer}), refuses=[404], role=Role.CONTRIBUTOR),
 )
 async def get_draft(request: Request, draft_id: str) -> Response:
     """One draft; while it waits, with what approving it now would come to."""

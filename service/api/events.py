@@ -1,15 +1,16 @@
 """The log for programs: in order, and each event with what the record says of it."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 
 import orjson
 from fastapi import APIRouter, Depends, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from starlette.responses import Response, StreamingResponse
 
 from service.api.answered import CloudEvent, EventAnswer, EventPage, SentEvent
 from service.api.following import follow_log
+from service.api.outlines import EVENT, EVENTS
 from service.database import snapshot
 from service.domain.answers import Json
 from service.domain.errors import Fault, Invalid, Unknown
@@ -19,20 +20,18 @@ from service.log.read import cloud_event, event_json, find_event, list_events_ab
 from service.segments.effective import find_effective, find_event_ids
 from service.segments.heard import Heard, Wanted
 from service.segments.query import beyond_head
-from service.web.asking import read_query
-from service.web.atom import wants_feed
-from service.web.describing import CACHED, EVENT_STREAM, KNOWN, Answer, Items, documented, log
-from service.web.formats import CLOUDEVENTS, CLOUDEVENTS_BATCH, FORMATS, wanted_format
-from service.web.sending import JSON, REVALIDATE, answer, etag_of, is_known, is_table, next_page, send
-from service.web.serving import Door, Services, may_read, services, takes_no_parameters
+from service.web.asking import AskedView, read_query
+from service.web.describing import EVENT_STREAM, Answer, Items, documented, log, view
+from service.web.fields import narrowed
+from service.web.formats import ATOM, CLOUDEVENTS, FORMATS, no_such_format, wanted_format
+from service.web.sending import REVALIDATE, answer, etag_of, is_known, most_rows, next_page, page_size, send
+from service.web.serving import Door, Services, may_read, services
 
 router = APIRouter(tags=["events"], dependencies=[Depends(may_read)], route_class=Door)
 
 
-class AskedEvents(BaseModel):
+class AskedEvents(AskedView):
     """Which part of the log."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     after: int = Field(0, ge=0, le=2**62, description="the position behind which to read")
     limit: int = Field(50, ge=1, le=500)
@@ -54,32 +53,33 @@ class AskedEvents(BaseModel):
 )
 async def list_events(request: Request) -> Response:
     """The log in order, as CloudEvents; `next` is the position to go on from. JSON Lines are all, unless limited."""
-    if wants_feed(request):
+    kind = wanted_format(request.scope, ATOM, CLOUDEVENTS)
+    if kind == ATOM:
         return await follow_log(request)
     asked = read_query(request, AskedEvents)
-    served, kind = services(request), wanted_format(request.scope, request.headers.get("accept"))
-    if kind == "jsonl" and "limit" not in request.query_params:
-        return await _stream(request, served, asked.after)
+    served = services(request)
+    names = None if asked.fields is None else EVENTS.names(asked.fields)
+    whole = page_size(request, asked.limit) is None
+    if kind == "jsonl" and whole:
+        return await _stream(request, served, asked.after, names)
+    if kind == CLOUDEVENTS and names is not None:
+        detail = "A batch of CloudEvents has them whole; leave fields out, or ask for application/json."
+        raise Invalid(detail, Fault("/query/fields", "not_selectable", detail))
     async with served.pool.connection() as connection:
-        found = await read_events(connection, after=asked.after, limit=asked.limit)
-        whole = is_table(request) and "limit" not in request.query_params
-        while whole and found:
-            more = await read_events(connection, after=found[-1].position, limit=_READ_AT_ONCE)
-            if not more:
-                break
-            found += more
+        found = await read_events(connection, after=asked.after, limit=most_rows(request, asked.limit))
         total = {"total": await read_size(connection)} if asked.count else {}
     items = [cloud_event(event) for event in found]
     after = found[-1].position if len(found) == asked.limit and not whole else None
+    headers = next_page(request, after)
     if kind == CLOUDEVENTS:
-        return send(request, items, media_type=CLOUDEVENTS_BATCH, headers=next_page(request, after))
-    return answer(request, {"items": items, "next": after, **total}, headers=next_page(request, after))
+        return send(request, items, media_type=FORMATS[kind].media_type, headers=headers)
+    return answer(request, {"items": items, "next": after, **total}, EVENTS, headers=headers)
 
 
 _READ_AT_ONCE = 500
 
 
-async def _stream(request: Request, served: Services, after: int) -> Response:
+async def _stream(request: Request, served: Services, after: int, names: Sequence[str] | None) -> Response:
     """Every event behind a position, up to the end that the log has now, a CloudEvent to a line."""
     async with served.pool.connection() as connection:
         size = await read_size(connection)
@@ -89,14 +89,16 @@ async def _stream(request: Request, served: Services, after: int) -> Response:
         while done < size:
             async with served.pool.connection() as connection:
                 found = await read_events(connection, after=done, limit=min(_READ_AT_ONCE, size - done))
-            yield b"".join(orjson.dumps(cloud_event(event)) + b"\n" for event in found)
+            content: Json = {"items": [cloud_event(event) for event in found]}
+            told = content if names is None else narrowed(content, names)
+            yield b"".join(orjson.dumps(one) + b"\n" for one in told["items"])
             done = found[-1].position
 
     etag = f'"{after}-{size}"'
     headers = {"ETag": etag, "Cache-Control": REVALIDATE, "Vary": "Accept"}
     if is_known(request, etag):
         return Response(status_code=304, headers=headers)
-    return StreamingResponse(lines(), media_type=FORMATS["jsonl"][0], headers=headers)
+    return StreamingResponse(lines(), media_type=FORMATS["jsonl"].media_type, headers=headers)
 
 
 class AskedStream(Wanted):
@@ -120,6 +122,8 @@ async def stream_events(request: Request) -> Response:
     A client that was cut off names the last `id` that it has seen in `Last-Event-ID`, and misses nothing.
     """
     asked = read_query(request, AskedStream)
+    if "suffix" in request.scope:
+        raise no_such_format()
     served = services(request)
     after = _last_seen(request.headers.get("last-event-id"), asked.after)
     if after is not None:
@@ -179,17 +183,15 @@ _NOTES_ON_IT = {
 @router.get(
     "/v1/events/{event_id}",
     operation_id="getEvent",
-    dependencies=[Depends(takes_no_parameters)],
     openapi_extra=documented(
-        answers={
-            200: Answer("The event, and what the record says of it.", {JSON: EventAnswer}, CACHED, _NOTES_ON_IT),
-            304: KNOWN,
-        },
+        AskedView,
+        answers=view(EventAnswer, "The event, and what the record says of it.", feed=False, links=_NOTES_ON_IT),
         refuses=[404],
     ),
 )
 async def get_event(request: Request, event_id: str) -> Response:
     """One event as recorded, and what the record says of it since."""
+    read_query(request, AskedView)
     served = services(request)
     async with snapshot(served.pool) as connection:
         event = await find_event(connection, event_id) if is_event_id(event_id) else None
@@ -211,7 +213,5 @@ async def get_event(request: Request, event_id: str) -> Response:
             "counts": (item := effective.item) is not None and item.counts,
         }
         etag = etag_of(event.event_id, effective.revision)
-    if effective is not None and effective.linked:
-        # Whether it counts hangs on the statements that it is linked to, and so on more than its own revision.
-        return Response(orjson.dumps(content), media_type=JSON, headers={"ETag": etag, "Cache-Control": REVALIDATE})
-    return send(request, content, etag=etag)
+    # Whether it counts hangs on the statements that it is linked to, and so on more than its own revision.
+    return answer(request, content, EVENT, etag=etag, revalidates=effective is None or not effective.linked)

@@ -24,13 +24,15 @@ from service.domain.statement import Slug
 from service.domain.subject import SubjectKey
 from service.domain.telling import Effect, because, tell
 from service.log.read import EventRow
-from service.segments.effects import Concerned, Part, find_effects, find_subjects, list_concerning
+from service.segments.effects import Concerned, Part, find_effects, list_concerning
 from service.segments.query import Basis, Point, Scope, states_at
 from service.web.asking import Asked, find_point, parse_parameter, read_query
 from service.web.atom import Entry, Feed, Link, render_feed
-from service.web.formats import ATOM
+from service.web.formats import ATOM, FORMATS
 from service.web.sending import JSON, REVALIDATE, send_bytes
 from service.web.serving import Services, services
+
+_ATOM = FORMATS[ATOM].media_type
 
 
 class AskedFeed(BaseModel):
@@ -141,11 +143,9 @@ async def answer_feed(
                 raise Unknown("Nothing is recorded about this subject.")
         events = [event for event, _ in part.events]
         effects = await find_effects(connection, events, stale_after_days=served.settings.stale_after_days)
-        idle = [event.position for event in events if not effects.get(event.position)]
-        subjects = await find_subjects(connection, idle)
         began, _ = await states_at(connection, Point(point.as_of, 0), Scope.SUBJECT, _NOBODY)
-    feed = _feed(request, served, followed, asked, part, effects, subjects, began)
-    return send_bytes(request, render_feed(feed), f"{ATOM}; charset=utf-8", headers=_kept(served, feed))
+    feed = _feed(request, served, followed, asked, part, effects, began)
+    return send_bytes(request, render_feed(feed), f"{_ATOM}; charset=utf-8", headers=_kept(served, feed))
 
 
 _NOBODY = {"coalition": "", "family": "", "slug": ""}
@@ -162,14 +162,13 @@ def _feed(
     asked: AskedFeed,
     part: Part,
     effects: Mapping[int, list[Effect]],
-    subjects: Mapping[int, list[str]],
     began: Basis,
 ) -> Feed:
     entries = []
     for event, own in part.events:
         done = effects.get(event.position, [])
         if own or any(followed.keep(effect.key) for effect in done):
-            entries.append(_entry(event, done, subjects.get(event.position, [])))
+            entries.append(_entry(event, done))
     own_address = _address(request)
     return Feed(
         id=_id(part.first_event, own_address),
@@ -190,14 +189,14 @@ def _id(first_event: str | None, address: str) -> str:
 
 def _links(request: Request, asked: AskedFeed, part: Part, own: str) -> Iterator[Link]:
     query = f"?{request.url.query}" if request.url.query else ""
-    yield Link("self", f"{own.partition('?')[0]}{query}", media_type=ATOM)
+    yield Link("self", f"{own.partition('?')[0]}{query}", media_type=_ATOM)
     yield Link("alternate", _page(own), media_type=JSON)
     if asked.after is not None:
-        yield Link("current", own, media_type=ATOM)
+        yield Link("current", own, media_type=_ATOM)
     if part.earlier is not None:
         joint = "&" if "?" in own else "?"
         earlier = urlencode({"after": part.earlier, "limit": asked.limit})
-        yield Link("prev-archive", f"{own}{joint}{earlier}", media_type=ATOM)
+        yield Link("prev-archive", f"{own}{joint}{earlier}", media_type=_ATOM)
 
 
 def _address(request: Request) -> str:
@@ -217,8 +216,8 @@ def _page(own: str) -> str:
 _SUFFIX = ".atom"
 
 
-def _entry(event: EventRow, effects: Sequence[Effect], subjects: Sequence[str]) -> Entry:
-    sentences = tell(event.kind, effects, subjects)
+def _entry(event: EventRow, effects: Sequence[Effect]) -> Entry:
+    sentences = tell(event.kind, effects)
     more = f" And {len(sentences) - 1} more." if len(sentences) > 1 else ""
     return Entry(
         id=uuid.UUID(event.event_id).urn,

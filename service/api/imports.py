@@ -29,6 +29,7 @@ from service.web.uploads import MULTIPART, Form, Upload, receive
 _PIECE = 2**18
 _LARGER = 4  # what the rows of a file come to on disk, as a multiple of the largest file
 
+_LINES = FORMATS["jsonl"].media_type
 router = APIRouter(tags=["recording"], route_class=Door)
 
 
@@ -55,7 +56,7 @@ _WHAT = "The report, written as rows are recorded. It ends with `complete`: with
         answers={
             200: Answer(
                 _WHAT,
-                {JSON: ImportReport, FORMATS["jsonl"][0]: Items(ImportRow | ImportEnd)},
+                {JSON: ImportReport, _LINES: Items(ImportRow | ImportEnd)},
                 ("Cache-Control", "Idempotency-Replayed"),
             )
         },
@@ -68,6 +69,7 @@ async def import_statements(request: Request) -> Response:
     caller = await authorise(request, Role.EDITOR)
     asked = read_query(request, AskedImport)
     key = find_key(request)
+    wanted_format(request.scope)  # raises, before anything is read, where none will do
     async with AsyncExitStack() as held:
         upload = held.enter_context(await receive(request))
         served = services(request)
@@ -108,8 +110,8 @@ async def _report(request: Request, wanted: Import, *, dry_run: bool, held: Asyn
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     if wanted.replayed:
         headers["Idempotency-Replayed"] = "true"
-    as_lines = wanted_format(request.scope, request.headers.get("accept")) == "jsonl"
-    render, media_type = (_lines, FORMATS["jsonl"][0]) if as_lines else (_document, JSON)
+    as_lines = wanted_format(request.scope) == "jsonl"
+    render, media_type = (_lines, _LINES) if as_lines else (_document, JSON)
     told = render(_all(first, rows, held.pop_all()), wanted, dry_run=dry_run)
     return StreamingResponse(told, media_type=media_type, headers=headers)
 

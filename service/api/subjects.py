@@ -18,6 +18,7 @@ from service.api.answered import (
 )
 from service.api.answering import AskedPage, continued, find_states, page
 from service.api.following import follow_family, follow_subject
+from service.api.outlines import HISTORIES, STATES
 from service.domain.answers import Json, shape
 from service.domain.dates import render_instant
 from service.domain.errors import Unknown
@@ -54,7 +55,7 @@ def _list_family(family: str) -> Callable[..., Awaitable[Response]]:
         families = [family, "ceasefire"] if family == "pledge" else [family]
         every = await find_states(served, point, Scope.FAMILIES, {"coalition": coalition, "families": families})
         found = every.only(lambda key: key.family == family)
-        return page(request, found, asked, found.shapes())
+        return page(request, found, asked, found.shapes(), STATES[family])
 
     return list_subjects
 
@@ -100,7 +101,7 @@ async def get_subject(request: Request, coalition: str, family: str, slug: str) 
         "basis": basis_of(request, found.basis, found.moment),
         "possible": found.possible(),
     }
-    return answer(request, content, {"items": content["items"], "possible": content["possible"]})
+    return answer(request, content, STATES[family])
 
 
 @router.get(
@@ -130,7 +131,7 @@ async def get_history(request: Request, coalition: str, family: str, slug: str) 
         "states": [_rectangle(one, point, served) for one in rectangles],
         "basis": basis_of(request, basis, moment),
     }
-    return answer(request, content, {"states": content["states"], "events": content["events"]})
+    return answer(request, content, HISTORIES[family])
 
 
 def _rectangle(one: Rectangle, point: Point, served: Services) -> Json:

@@ -4,13 +4,14 @@ from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 from starlette.responses import Response
 
 from service.api.answered import Changes as ChangesAnswer
 from service.api.answered import TimelinePage
 from service.api.answering import AskedPage, Cursor, check_coalition, continued, kept_for_ever, known_kind
 from service.api.following import follow_coalition
+from service.api.outlines import CHANGES, TIMELINE
 from service.domain.actors import parse_actor
 from service.domain.answers import Json
 from service.domain.changes import Difference
@@ -19,10 +20,11 @@ from service.domain.errors import Fault, Invalid
 from service.domain.statement import check_printable
 from service.segments.query import Basis, Point, Scope, resolve_known_at, states_at
 from service.segments.timeline import Told, count_statements, list_changes, list_statements
-from service.web.asking import LAST, basis_of, find_point, moment_of, parse_parameter, read_query
+from service.web.asking import LAST, AskedView, basis_of, find_point, moment_of, parse_parameter, read_query
 from service.web.atom import wants_feed
 from service.web.describing import documented, view
-from service.web.sending import answer, is_table, next_page
+from service.web.formats import address_of
+from service.web.sending import answer, most_rows, next_page, page_size
 from service.web.serving import Door, may_read, services
 
 router = APIRouter(tags=["timeline"], dependencies=[Depends(may_read)], route_class=Door)
@@ -73,13 +75,15 @@ async def get_timeline(request: Request, coalition: str) -> Response:
         "to": final,
         "q": asked.q,
     }
-    limit = asked.limit if not is_table(request) or "limit" in request.query_params else None
+    limit = page_size(request, asked.limit)
     last = (parse_parameter("after", cursor.last[0], parse_instant), cursor.last[1]) if cursor else None
     async with served.pool.connection() as connection:
         point = await find_point(pinned, connection, served.clock())
         basis, _ = await states_at(connection, point, Scope.SUBJECT, _NONE)
         values = {**filters, "as_of": point.as_of, "known": basis.known_position}
-        found, possible = await list_statements(connection, values, after=last, limit=limit and limit + 1)
+        found, possible = await list_statements(
+            connection, values, after=last, limit=most_rows(request, asked.limit + 1)
+        )
         total = {"total": await count_statements(connection, values)} if asked.count else {}
         if not found and not possible:
             await check_coalition(connection, coalition, basis.known_position)
@@ -90,15 +94,14 @@ async def get_timeline(request: Request, coalition: str) -> Response:
         else None
     )
     after = end.render() if end else None
-    listed = {"items": [_told(one) for one in shown], "possible": [_told(one) for one in possible]}
     content = {
-        "items": listed["items"],
+        "items": [_told(one) for one in shown],
         "next": after,
         **total,
         "basis": basis_of(request, basis, moment_of(served, basis.as_of)),
-        "possible": listed["possible"],
+        "possible": [_told(one) for one in possible],
     }
-    return answer(request, content, listed, headers=next_page(request, after))
+    return answer(request, content, TIMELINE, headers=next_page(request, after))
 
 
 _NONE = {"coalition": "", "family": "", "slug": ""}
@@ -120,10 +123,8 @@ def _told(one: Told) -> Json:
     }
 
 
-class AskedChanges(BaseModel):
+class AskedChanges(AskedView):
     """Two points on both axes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     from_: str = Field(alias="from", description="the earlier moment of valid time")
     to: str = Field(description="the later moment of valid time")
@@ -194,6 +195,7 @@ async def get_changes(request: Request, coalition: str) -> Response:
             "from": basis_of(request, found.start, moment_of(served, start_at)) | {"url": address},
             "to": basis_of(request, found.end, moment_of(served, end_at)) | {"url": address},
         },
+        CHANGES,
         headers={"Cache-Control": kept_for_ever(served)} if asked.is_pinned else None,
     )
 
@@ -206,7 +208,8 @@ def _address(request: Request, start: Basis, end: Basis) -> str:
         "to": render_instant(end.as_of),
         "to_known_position": end.known_position,
     }
-    return f"{request.url.path}?{urlencode(pinned)}"
+    kept = [(name, value) for name, value in request.query_params.multi_items() if name == "fields"]
+    return f"{address_of(request.scope)}?{urlencode([*pinned.items(), *kept])}"
 
 
 def _difference(one: Difference) -> Json:

@@ -21,6 +21,7 @@ from service.access import (
 )
 from service.api.answering import AskedKept, no_cursor, page_of_kept, rows_wanted
 from service.api.kept import Me, TokenAnswer, TokenMade, TokenPage
+from service.api.outlines import listing
 from service.api.recording import retry_of
 from service.domain.answers import Json
 from service.domain.dates import parse_instant, render_instant
@@ -28,11 +29,13 @@ from service.domain.errors import Fault, Invalid, Unknown
 from service.domain.statement import Line
 from service.web.asking import read_query
 from service.web.bodies import parse_body, read_body
-from service.web.describing import Answer, documented, view
+from service.web.describing import Answer, documented, sent, view
+from service.web.fields import members_of
 from service.web.sending import JSON, PRIVATE, send
 from service.web.serving import Door, authorise, services, takes_no_parameters
 
 router = APIRouter(tags=["tokens"], route_class=Door)
+TOKENS = listing(members_of(TokenPage))
 
 
 class AskedTokens(AskedKept):
@@ -45,7 +48,7 @@ class AskedTokens(AskedKept):
 @router.get(
     "/v1/tokens",
     operation_id="listTokens",
-    openapi_extra=documented(AskedTokens, answers=view(TokenPage, "Tokens.", paged=True), role=Role.ADMIN),
+    openapi_extra=documented(AskedTokens, answers=view(TokenPage, "Tokens.", paged=True, feed=False), role=Role.ADMIN),
 )
 async def get_tokens(request: Request) -> Response:
     """All tokens in the order in which they were made, without their secrets."""
@@ -60,13 +63,13 @@ async def get_tokens(request: Request) -> Response:
             raise no_cursor() from None
         found = await list_tokens(connection, wanted, after=asked.after, limit=rows_wanted(request, asked))
         total = await count_tokens(connection, wanted) if asked.count else None
-    return page_of_kept(request, asked, [_shown(one) for one in found], total)
+    return page_of_kept(request, asked, [_shown(one) for one in found], total, TOKENS)
 
 
 @router.get(
     "/v1/tokens/{token_id}",
     operation_id="getToken",
-    openapi_extra=documented(answers=view(TokenAnswer, "The token.", tables=False), refuses=[404], role=Role.ADMIN),
+    openapi_extra=documented(answers=sent("The token.", {JSON: TokenAnswer}), refuses=[404], role=Role.ADMIN),
 )
 async def get_one_token(request: Request, token_id: str) -> Response:
     """One token, without its secret."""
@@ -80,7 +83,7 @@ async def get_one_token(request: Request, token_id: str) -> Response:
 @router.get(
     "/v1/me",
     operation_id="getMe",
-    openapi_extra=documented(answers=view(Me, "The token's owner and role.", tables=False), role=Role.READER),
+    openapi_extra=documented(answers=sent("The token's owner and role.", {JSON: Me}), role=Role.READER),
 )
 async def get_me(request: Request) -> Response:
     """Whose token the request was sent with, and what it allows."""

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from service.access import Role
+from service.api.outlines import listing
 from service.api.webhook_shapes import Delivery as DeliveryShown
 from service.api.webhook_shapes import DeliveryPage, SecretMade, ThinEvent, Webhook, WebhookMade, WebhookPage
 from service.domain.answers import Json
@@ -18,10 +19,11 @@ from service.domain.dates import render_instant
 from service.domain.errors import Fault, Invalid, Unknown
 from service.log.read import find_event
 from service.segments.heard import Wanted
-from service.web.asking import read_query
+from service.web.asking import AskedView, read_query
 from service.web.bodies import parse_body, read_body
 from service.web.describing import Answer, Described, documented, sent, view
-from service.web.sending import JSON, answer, is_table, next_page, send
+from service.web.fields import Outline, members_of
+from service.web.sending import JSON, answer, most_rows, next_page, send
 from service.web.serving import Door, Services, authorise, services, takes_no_parameters
 from service.webhooks import subscriptions
 from service.webhooks.addresses import parse_url
@@ -30,6 +32,7 @@ from service.webhooks.messages import MEDIA_TYPE, message_of, ping, render_secre
 from service.webhooks.subscriptions import REASONS, State, Subscription
 
 router = APIRouter(tags=["webhooks"], route_class=Door)
+WEBHOOKS, DELIVERIES = listing(members_of(WebhookPage)), listing(members_of(DeliveryPage))
 
 HookUrl = Annotated[str, Field(max_length=2000), AfterValidator(parse_url)]
 Description = Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$")]
@@ -54,10 +57,8 @@ class Changing(Wanted):
     after: Position = Field(0, description="the position behind which to go on, forwards or back")
 
 
-class AskedList(BaseModel):
+class AskedList(AskedView):
     """Which page of a list."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     limit: int = Field(50, ge=1, le=500, description="how many items at most")
     after: UUID | None = Field(None, description="`next` of the page before")
@@ -163,7 +164,9 @@ def _told(content: Json, status: int = 200, headers: dict[str, str] | None = Non
 @router.get(
     "/v1/webhooks",
     operation_id="listWebhooks",
-    openapi_extra=documented(AskedList, answers=view(WebhookPage, "Webhooks.", paged=True), role=Role.EDITOR),
+    openapi_extra=documented(
+        AskedList, answers=view(WebhookPage, "Webhooks.", paged=True, feed=False), role=Role.EDITOR
+    ),
 )
 async def list_webhooks(request: Request) -> Response:
     """The webhooks of the caller, an admin's of all, oldest first."""
@@ -171,15 +174,17 @@ async def list_webhooks(request: Request) -> Response:
     asked = read_query(request, AskedList)
     after = str(asked.after) if asked.after else None
     async with served.pool.connection() as connection:
-        found = await subscriptions.list_subscriptions(connection, owner, after=after, limit=_limit(request, asked))
+        found = await subscriptions.list_subscriptions(
+            connection, owner, after=after, limit=most_rows(request, asked.limit)
+        )
         total = await subscriptions.count_subscriptions(connection, owner) if asked.count else None
-    return _page(request, _limit(request, asked), [_webhook(one) for one in found], total)
+    return _page(request, most_rows(request, asked.limit), [_webhook(one) for one in found], total, WEBHOOKS)
 
 
-def _page(request: Request, limit: int | None, items: Sequence[Json], total: int | None) -> Response:
+def _page(request: Request, limit: int, items: Sequence[Json], total: int | None, outline: Outline) -> Response:
     after = items[-1]["id"] if len(items) == limit else None
     counted = {} if total is None else {"total": total}
-    return answer(request, {"items": items, "next": after, **counted}, headers=next_page(request, after))
+    return answer(request, {"items": items, "next": after, **counted}, outline, headers=next_page(request, after))
 
 
 @router.get(
@@ -192,11 +197,6 @@ async def get_webhook(request: Request, webhook_id: str) -> Response:
     """One webhook, and how far it has come."""
     served, _, owner = await _allowed(request)
     return send(request, _webhook(await _find(served, webhook_id, owner)))
-
-
-def _limit(request: Request, asked: AskedList) -> int | None:
-    """How many items at most; a table has all, unless the request says how many."""
-    return None if is_table(request) and "limit" not in request.query_params else asked.limit
 
 
 async def _find(served: Services, webhook_id: str, owner: str | None) -> Subscription:
@@ -270,7 +270,7 @@ async def ping_webhook(request: Request, webhook_id: str) -> Response:
     operation_id="listDeliveries",
     openapi_extra=documented(
         AskedList,
-        answers=view(DeliveryPage, "Deliveries.", paged=True),
+        answers=view(DeliveryPage, "Deliveries.", paged=True, feed=False),
         refuses=[404],
         role=Role.EDITOR,
     ),
@@ -282,9 +282,11 @@ async def list_webhook_deliveries(request: Request, webhook_id: str) -> Response
     webhook = await _find(served, webhook_id, owner)
     before = str(asked.after) if asked.after else None
     async with served.pool.connection() as connection:
-        found = await list_deliveries(connection, webhook.webhook_id, before=before, limit=_limit(request, asked))
+        found = await list_deliveries(
+            connection, webhook.webhook_id, before=before, limit=most_rows(request, asked.limit)
+        )
         total = await count_deliveries(connection, webhook.webhook_id) if asked.count else None
-    return _page(request, _limit(request, asked), [_delivery(one) for one in found], total)
+    return _page(request, most_rows(request, asked.limit), [_delivery(one) for one in found], total, DELIVERIES)
 
 
 @router.post(

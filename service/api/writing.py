@@ -144,7 +144,7 @@ def _revision(event_id: str, if_match: str | None) -> int | None:
         raise PreconditionRequired("Send If-Match with the event's ETag, so that nobody's change is overwritten.")
     if if_match.strip() == "*":
         return None
-    given = if_match.strip().removeprefix("W/").strip('"')
+    given = if_match.strip().removeprefix("W/").strip('"').partition("+")[0]  # a part or a table names it too
     name, _, revision = given.rpartition(".")
     return int(revision) if name == event_id and revision.isdecimal() and len(revision) < 19 else -1  # noqa: PLR2004
 

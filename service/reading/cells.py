@@ -4,8 +4,9 @@ import re
 
 import orjson
 
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
-_GUARDED = re.compile(r"'+[=+\-@\t\r]")
+_BEGINS = "[=+\\-@\t\r\n＝＋－＠]"  # noqa: RUF001 - some spreadsheets take signs of full width for the plain ones
+_FORMULA = re.compile(f"'*{_BEGINS}")
+_GUARDED = re.compile(f"'+{_BEGINS}")
 
 
 def guarded(text: str) -> str:

@@ -164,6 +164,9 @@ def fill(given: dict[str, str], row: int) -> Row:
             put(content, place.path, _parse(given[column], place.shape))
         except ValueError as error:
             faults.append(Fault(pointer, "cell", f"This cell {error}.", row=row, column=column))
+    body = kind.model_fields.get("body")
+    if body is not None and body.is_required():  # one that says nothing has no cell of its own
+        content.setdefault("body", {})
     return Row(row, row, content, tuple(faults))
 
 

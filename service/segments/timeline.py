@@ -50,7 +50,7 @@ _POSSIBLE = _TIMELINE.format(when="s.earliest <= %(as_of)s AND s.latest > %(as_o
 
 
 async def list_statements(
-    connection: Connection, values: Mapping[str, Any], *, after: tuple[datetime, int] | None, limit: int | None
+    connection: Connection, values: Mapping[str, Any], *, after: tuple[datetime, int] | None, limit: int
 ) -> tuple[list[Told], list[Told]]:
     """A page of the statements that had definitely occurred, and all that may have."""
     last, last_position = after or (None, None)

@@ -14,15 +14,24 @@ from service.domain.dates import END, TICK, parse_as_of, parse_instant, render_i
 from service.domain.errors import Fault, Invalid
 from service.domain.kinds import invalid
 from service.segments.query import Basis, Point, resolve_known_at
+from service.web.formats import address_of
 from service.web.serving import Services
 
 Parsed = TypeVar("Parsed")
 
 
-class Asked(BaseModel):
-    """The parameters of a computed answer: which point on both axes."""
+class AskedView(BaseModel):
+    """The parameters of every view."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    fields: str | None = Field(
+        None, max_length=2000, description="members that are wanted, by name: `id,quantity.min`; default all"
+    )
+
+
+class Asked(AskedView):
+    """The parameters of a computed answer: which point on both axes."""
 
     as_of: str | None = Field(
         None, description="valid time: a date (to the end of that day, UTC) or an instant; default now"
@@ -98,7 +107,7 @@ def basis_of(request: Request, basis: Basis, moment: Moment) -> Json:
         "known_at": render_instant(basis.known_at),
         "log_root": basis.log_root.hex(),
         "rules_version": moment.rules,
-        "url": f"{request.scope['raw_path'].decode('ascii')}?{asked}",
+        "url": f"{address_of(request.scope)}?{asked}",
     }
 
 

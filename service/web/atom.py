@@ -14,7 +14,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from fastapi import Request
 
 from service.domain.dates import render_instant
-from service.web.formats import SUFFIX_OF_ATOM, wanted_format
+from service.web.formats import ATOM, wanted_format
 
 _ATOM_NAMES, _HISTORY_NAMES = "http://www.w3.org/2005/Atom", "http://purl.org/syndication/history/1.0"
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0 §2.2
@@ -56,7 +56,7 @@ class Feed:
 
 def wants_feed(request: Request) -> bool:
     """Whether an address is asked for as a feed."""
-    return wanted_format(request.scope, request.headers.get("accept")) == SUFFIX_OF_ATOM
+    return wanted_format(request.scope, ATOM) == ATOM
 
 
 def render_feed(feed: Feed) -> bytes:

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from service.access import Role
-from service.web.formats import ATOM, CLOUDEVENTS_BATCH, FORMATS
+from service.web.formats import ATOM, CLOUDEVENTS, FORMATS, TABLES
 from service.web.sending import JSON
 
 Json = dict[str, Any]
@@ -83,7 +83,8 @@ def documented(
     """
     usual = () if open_to_all else _READING if role is None else _WRITING
     always = _ALWAYS if limited else (500,)
-    refused = frozenset((*always, *usual, *(_WITH_BODY if body else ()), *refuses))
+    negotiated = (406,) if any(len(one.content) > 1 for one in answers.values()) else ()
+    refused = frozenset((*always, *usual, *(_WITH_BODY if body else ()), *negotiated, *refuses))
     bearer: Mapping[str, Sequence[str]] = {"bearer": [role.value] if role else []}
     security = [bearer] if role else [] if open_to_all else [{}, bearer]
     return {KEY: Described(asked, headers, body or {}, answers, refused, security, body_required)}
@@ -91,7 +92,11 @@ def documented(
 
 CACHED = ("ETag", "Cache-Control")
 KNOWN = Answer("The client has it already, as the ETag in `If-None-Match` says.", headers=CACHED)
-_TABLES: Content = {kind.partition(";")[0]: BINARY if name == "xlsx" else TEXT for name, (kind, _) in FORMATS.items()}
+_TABLES: Content = {
+    FORMATS[name].media_type.partition(";")[0]: BINARY if name in ("xlsx", "parquet") else TEXT for name in TABLES
+}
+_FEED: Content = {FORMATS[ATOM].media_type: TEXT}
+_LINES, _BATCH = FORMATS["jsonl"].media_type, FORMATS[CLOUDEVENTS].media_type
 
 
 def sent(what: str, content: Content) -> dict[int, Answer]:
@@ -100,14 +105,14 @@ def sent(what: str, content: Content) -> dict[int, Answer]:
 
 
 def view(
-    model: Any, what: str, *, paged: bool = False, tables: bool = True, links: Links | None = None  # noqa: ANN401 - a type
+    model: Any, what: str, *, paged: bool = False, feed: bool = True, links: Links | None = None  # noqa: ANN401 - a type
 ) -> dict[int, Answer]:  # fmt: skip
     """How a question is answered: in JSON, as the tables that say the same, or that the client has it already.
 
-    What comes as tables comes as a feed too: what has changed in it, event by event.
+    With a ``feed`` it also tells, event by event, what has changed in it.
     """
     headers = (*CACHED, "Vary", *(("Link",) if paged else ()))
-    content = {JSON: model, **({**_TABLES, ATOM: TEXT} if tables else {})}
+    content = {JSON: model, **_TABLES, **(_FEED if feed else {})}
     return {200: Answer(what, content, headers, links or {}), 304: KNOWN}
 
 
@@ -121,5 +126,5 @@ def page_with_past(model: Any, what: str, *, links: Links | None = None) -> dict
 
 def log(page: Any, event: Any, what: str, *, links: Links) -> dict[int, Answer]:  # noqa: ANN401 - types
     """How a part of the log is answered: as any view, as a line for each CloudEvent, and as a batch of them."""
-    tables = {**_TABLES, FORMATS["jsonl"][0]: Items(event), CLOUDEVENTS_BATCH: list[event], ATOM: TEXT}
+    tables = {**_TABLES, _LINES: Items(event), _BATCH: list[event], **_FEED}
     return {200: Answer(what, {JSON: page, **tables}, (*CACHED, "Vary", "Link"), links), 304: KNOWN}

@@ -60,6 +60,13 @@ KINDS: dict[int, Kind] = {
         "The header Allow names those that it takes. Nothing is ever changed or deleted: record a correction or a "
         "retraction.",
     ),
+    406: Kind(
+        "not-acceptable",
+        "Not Acceptable",
+        "The header Accept takes none of the formats that the address is served in, or the format is an extra that is "
+        "not installed here.",
+        "Send Accept: application/json or */*, or leave the header out; `detail` names the formats that there are.",
+    ),
     409: Kind(
         "conflict",
         "Conflict",

@@ -19,8 +19,8 @@ from service.domain.dates import TICK, render_instant
 from service.domain.errors import Fault, Invalid, Unknown
 from service.segments.mementos import Chosen, Memento
 from service.web.asking import Asked
-from service.web.formats import by_preference
-from service.web.sending import REVALIDATE, is_pinned, send_bytes
+from service.web.formats import NotAcceptable, by_preference
+from service.web.sending import JSON, REVALIDATE, is_pinned, send_bytes
 
 LINK_FORMAT, LINKSET = "application/link-format", "application/linkset+json"
 TIMEMAP = "/timemap"
@@ -113,7 +113,7 @@ def _own(request: Request) -> list[str]:
 def _path(request: Request) -> str:
     """The path of a page, of whatever format and part: a suffix is no page of its own."""
     path: str = request.scope["raw_path"].decode("ascii")
-    if "format" in request.scope:
+    if "suffix" in request.scope:
         path = path.rpartition(".")[0]
     return path.removesuffix(TIMEMAP)
 
@@ -125,7 +125,7 @@ def _query(request: Request, **more: str | int) -> str:
 
 
 def _pinned(request: Request, one: Memento, as_of: datetime) -> str:
-    suffix = f".{request.scope['format']}" if "format" in request.scope else ""
+    suffix = f".{request.scope['suffix']}" if "suffix" in request.scope else ""
     point = _query(request, as_of=render_instant(as_of), known_position=one.position)
     return f"{_path(request)}{suffix}{point}"
 
@@ -148,18 +148,17 @@ class _Link(NamedTuple):
 
 
 def wanted_timemap(request: Request) -> str:
-    """The type in which a list of mementos is wanted; raises `Unknown` for a suffix that it does not have."""
-    suffix = request.scope.get("format")
+    """The type in which a list of mementos is wanted; raises `Unknown` or `NotAcceptable` for what it does not have."""
+    suffix = request.scope.get("suffix")
     if suffix not in (None, "json"):
         raise Unknown("A list of mementos is served as application/link-format and application/linkset+json alone.")
     if suffix:
         return LINKSET
-    for kind in by_preference(request.headers.get("accept", "")):
-        if kind in (LINKSET, "application/json"):
-            return LINKSET
-        if kind in (LINK_FORMAT, "application/*", "*/*"):
-            return LINK_FORMAT
-    return LINK_FORMAT
+    accept = request.headers.get("accept") or "*/*"
+    wanted = by_preference(accept, (LINK_FORMAT, LINKSET, JSON))
+    if not wanted:
+        raise NotAcceptable(f"Accept names neither {LINK_FORMAT} nor {LINKSET}.")
+    return LINK_FORMAT if wanted[0] == LINK_FORMAT else LINKSET
 
 
 def send_timemap(request: Request, found: TimeMap, kind: str) -> Response:

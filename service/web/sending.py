@@ -1,21 +1,27 @@
-"""How an answer goes out: its bytes, its ETag, how it may be kept, and whether the client has it already."""
+"""How an answer goes out: what of it, in which format, its ETag, how it may be kept, and whether the client has it."""
 
+import asyncio
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from urllib.parse import urlencode
 
 import orjson
 from fastapi import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from service.domain.answers import Json
-from service.domain.errors import Unknown
-from service.web.formats import FORMATS, SUFFIX_OF_ATOM, Tables, wanted_format
+from service.domain.errors import Fault, Invalid
+from service.web.fields import Outline, Sheet, narrowed
+from service.web.formats import FORMATS, TABLES, no_such_format, wanted_format
 from service.web.serving import services
 
 JSON = "application/json"
 REVALIDATE = "no-cache"
+PRIVATE = "private, no-cache"
 PRIVATE = "private, no-cache"
 PINNED = "public, max-age=31536000, immutable"
 """How an answer to a question with both axes pinned may be kept, by us and by every cache."""
@@ -41,62 +47,136 @@ def send(
     request: Request, content: Json | list[Json], *, etag: str = "", media_type: str = JSON,
     headers: Mapping[str, str] | None = None,
 ) -> Response:  # fmt: skip
-    """Any JSON, with an ETag of its own or of its bytes; 304 where the client has it already."""
-    if request.scope.get("format") == SUFFIX_OF_ATOM:
-        raise Unknown("This address is no feed; leave the suffix out.")
-    body = orjson.dumps(content)
+    """Any JSON that is no view, with an ETag of its own or of its bytes; 304 where the client has it already."""
+    if request.scope.get("suffix", "json") != "json":
+        raise no_such_format()
     sent = {"Cache-Control": REVALIDATE, "Vary": "Accept", **(headers or {})}
-    return _send(request, body, etag or f'"{_digest(body)}"', sent, media_type)
+    return _unless_known(request, orjson.dumps(content), media_type, sent, etag)
 
 
 def send_bytes(
     request: Request, body: bytes, media_type: str, *, headers: Mapping[str, str] | None = None
 ) -> Response:  # fmt: skip
     """Bytes of any type, with an ETag of theirs; 304 where the client has them already."""
-    return _send(request, body, f'"{_digest(body)}"', {"Cache-Control": REVALIDATE, **(headers or {})}, media_type)
+    return _unless_known(request, body, media_type, {"Cache-Control": REVALIDATE, **(headers or {})})
+
+
+def _unless_known(
+    request: Request, body: bytes, media_type: str, headers: Mapping[str, str], etag: str = ""
+) -> Response:  # fmt: skip
+    sent = {**headers, "ETag": etag or f'"{_digest(body)}"'}
+    if is_known(request, sent["ETag"]):
+        return Response(status_code=304, headers=sent)
+    return Response(body, media_type=media_type, headers=sent)
 
 
 def answer(
-    request: Request, content: Json, tables: Tables | None = None, *, headers: Mapping[str, str] | None = None
-) -> Response:
-    """A computed answer: repeatable for ever where both axes were named, else good for as long as it says the same.
+    request: Request, content: Json, outline: Outline, *, headers: Mapping[str, str] | None = None, etag: str = "",
+    revalidates: bool = True,
+) -> Response:  # fmt: skip
+    """A view, whole or the members of it that are wanted; as JSON or as a table.
 
-    ``tables`` is what it lists, for the formats that are tables: its `items` where nothing else is named.
+    A computed one is repeatable for ever where both axes were named, else good for as long as it says the same.
+    ``etag`` is that of an answer which has one of its own; without ``revalidates`` having it proves nothing.
+    """
+    fields = request.query_params.get("fields")
+    names = None if fields is None else outline.names(fields)
+    if names is not None:
+        content = narrowed(content, names)
+    kind = wanted_format(request.scope)
+    sheets = [] if kind == "json" else _checked(request, outline.sheets(content, names))
+    body = orjson.dumps(content)
+    said = body if kind == "json" else body + kind.encode()
+    etag, is_had = _tagged(request, content, said, etag, whole=names is None and kind == "json")
+    sent = {"Cache-Control": _how_to_keep(request, content), "Vary": "Accept", **(headers or {}), "ETag": etag}
+    if kind != "json":
+        sent["Content-Disposition"] = f'inline; filename="{_file_name(request)}.{kind}"'
+    if is_had and revalidates:
+        return Response(status_code=304, headers=sent)
+    if kind == "json":
+        return Response(body, media_type=JSON, headers=sent)
+    media_type, write, _ = FORMATS[kind]
+    assert write, "what is no table is made where it is asked for"
+    return TableResponse(partial(write, sheets, _about(request, content)), sheets, media_type, sent)
+
+
+def _tagged(request: Request, content: Json, said: bytes, etag: str, *, whole: bool) -> tuple[str, bool]:
+    """The ETag of an answer, and whether the client has it already.
 
     Where no moment was named, each answer names that of asking, so no two have the same bytes. The ETag then ends with
     that moment; what stands before it says whether anything but the clock has moved.
     """
-    sent = {"Cache-Control": REVALIDATE, "Vary": "Accept", **(headers or {})}
-    body, media_type = orjson.dumps(content), JSON
-    said = body
-    kind = wanted_format(request.scope, request.headers.get("accept"))
-    if kind in FORMATS:
-        media_type, write = FORMATS[kind]
-        body = write(tables or {"items": content["items"]}, _about(request, content))
-        said += kind.encode()
-        sent["Content-Disposition"] = f'inline; filename="{_file_name(request)}.{kind}"'
-    if "basis" in content and is_pinned(request):
-        open_to_all = services(request).settings.reading_is_open
-        sent["Cache-Control"] = PINNED if open_to_all else PINNED.replace("public", "private")
-    elif "basis" in content and "as_of" not in request.query_params:
-        as_of: str = content["basis"]["as_of"]
-        timeless = _digest(said.replace(as_of.encode(), b"").replace(as_of.replace(":", "%3A").encode(), b""))
-        for etag in etags_in(request.headers.get("if-none-match")):
-            if etag.strip('"').partition(".")[0] == timeless:
-                return Response(status_code=304, headers={"ETag": etag, **sent})
-        return Response(body, media_type=media_type, headers={"ETag": f'"{timeless}.{as_of}"', **sent})
-    return _send(request, body, f'"{_digest(said)}"', sent, media_type)
+    if etag and not whole:  # parts and tables of one answer are told apart
+        etag = f'{etag[:-1]}+{_digest(said)}"'
+    if etag or "basis" not in content or is_pinned(request) or "as_of" in request.query_params:
+        etag = etag or f'"{_digest(said)}"'
+        return etag, is_known(request, etag)
+    as_of: str = content["basis"]["as_of"]
+    timeless = _digest(said.replace(as_of.encode(), b"").replace(as_of.replace(":", "%3A").encode(), b""))
+    for one in etags_in(request.headers.get("if-none-match")):
+        if one.strip('"').partition(".")[0] == timeless:
+            return one, True
+    return f'"{timeless}.{as_of}"', False
 
 
-def _send(request: Request, body: bytes, etag: str, headers: Mapping[str, str], media_type: str) -> Response:
-    if is_known(request, etag):
-        return Response(status_code=304, headers={"ETag": etag, **headers})
-    return Response(body, media_type=media_type, headers={"ETag": etag, **headers})
+def _how_to_keep(request: Request, content: Json) -> str:
+    if "basis" not in content or not is_pinned(request):
+        return REVALIDATE
+    return PINNED if services(request).settings.reading_is_open else PINNED.replace("public", "private")
+
+
+# --- tables -----------------------------------------------------------------------------------------------------------
+
+_WRITERS = ThreadPoolExecutor(2, "tables")
+_WRITTEN_AT_ONCE = 20  # rows: some milliseconds as XLSX
+
+
+class TableResponse(Response):
+    """A table that is written when it is sent; a large one, and any Parquet, beside the event loop, two at a time."""
+
+    def __init__(
+        self, write: Callable[[], bytes], sheets: list[Sheet], media_type: str, headers: Mapping[str, str]
+    ) -> None:
+        super().__init__(media_type=media_type, headers=headers)
+        del self.headers["Content-Length"]  # not known before it is written
+        self._write = write
+        self._is_large = sum(len(sheet.rows) for sheet in sheets) > _WRITTEN_AT_ONCE or media_type == _SLOW
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Writes and sends it."""
+        loop = asyncio.get_running_loop()
+        self.body = await loop.run_in_executor(_WRITERS, self._write) if self._is_large else self._write()
+        self.headers["Content-Length"] = str(len(self.body))
+        await super().__call__(scope, receive, send)
+
+
+_SLOW = FORMATS["parquet"].media_type  # its package takes a while to be imported
+
+
+def _checked(request: Request, sheets: list[Sheet]) -> list[Sheet]:
+    """Sheets that are not too long; raises `Invalid` where one is."""
+    most = services(request).settings.largest_table
+    if any(len(sheet.rows) > most for sheet in sheets):
+        detail = (
+            f"The table has more than {most} rows; narrow it by filters, or take it page by page with limit and after."
+        )
+        raise Invalid(detail, Fault("/query/limit", "too_many_rows", detail))
+    return sheets
+
+
+def page_size(request: Request, limit: int) -> int | None:
+    """How many rows to show at most. A table has all, unless the request says how many: None."""
+    return limit if not is_table(request) or "limit" in request.query_params else None
+
+
+def most_rows(request: Request, limit: int) -> int:
+    """How many rows to look up at most: as many as are shown or, of a whole table, one more than it may have."""
+    return services(request).settings.largest_table + 1 if page_size(request, limit) is None else limit
 
 
 def is_table(request: Request) -> bool:
     """Whether a table is asked for: it has all rows, unless the request says how many."""
-    return wanted_format(request.scope, request.headers.get("accept")) in FORMATS
+    return wanted_format(request.scope) in TABLES
 
 
 def _about(request: Request, content: Json) -> Json:

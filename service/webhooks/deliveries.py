@@ -70,10 +70,8 @@ DELETE FROM webhook_delivery WHERE webhook_id = %(webhook_id)s AND delivery_id <
 """
 
 
-async def list_deliveries(
-    connection: Connection, webhook_id: str, *, before: str | None, limit: int | None
-) -> list[Delivery]:
-    """The deliveries of a subscription, newest first, before one of them; without a limit all."""
+async def list_deliveries(connection: Connection, webhook_id: str, *, before: str | None, limit: int) -> list[Delivery]:
+    """The deliveries of a subscription, newest first, before one of them."""
     rows = await fetch(connection, _LIST, {"webhook_id": webhook_id, "before": before, "limit": limit})
     return [_delivery(row) for row in rows]
 

@@ -124,9 +124,9 @@ def _beyond_head() -> Invalid:
 
 
 async def list_subscriptions(
-    connection: Connection, owner: str | None, *, after: str | None, limit: int | None
+    connection: Connection, owner: str | None, *, after: str | None, limit: int
 ) -> list[Subscription]:
-    """Subscriptions of an owner (None: of all), oldest first, behind one of them; without a limit all."""
+    """Subscriptions of an owner (None: of all), oldest first, behind one of them."""
     return [
         Subscription.of(row) for row in await fetch(connection, _LIST, {"owner": owner, "after": after, "limit": limit})
     ]
