@@ -5,6 +5,7 @@ With no DATABASE_URL every command uses the private PostgreSQL below STATE_DIR, 
 
 import asyncio
 import contextlib
+import logging
 import os
 import secrets
 import signal
@@ -33,6 +34,7 @@ from service.domain.dates import render_instant
 from service.domain.errors import Fault, RegistryError
 from service.examine import examine
 from service.ids import new_event_id
+from service.journal import Journal
 from service.load import load_seeds
 from service.load.checked import Spool
 from service.load.imports import Import, Importer, OnError
@@ -59,6 +61,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 token_app = typer.Typer(no_args_is_help=True, help="Tokens: who may do what.")
 app.add_typer(token_app, name="token")
 _talk = Console(stderr=True, highlight=False)
+_LOGGER = logging.getLogger("service.cli")  # also where this is the program itself
 
 
 # --- commands ---------------------------------------------------------------------------------------------------------
@@ -69,18 +72,19 @@ def serve(*, seeds: Annotated[bool, typer.Option(help="Load the seeds first.")] 
     """Migrate, load the seeds, and serve until SIGINT or SIGTERM."""
     signal.signal(signal.SIGTERM, _leave)
     settings = _settings()
-    with _database(settings) as url, _kept_running(settings):
+    journal = Journal(look=settings.log_format, level=settings.log_level)
+    with journal.in_use(), _database(settings) as url, _kept_running(settings):
         migrate_database(url)
         check_rules(url)
         if seeds:
             added = asyncio.run(_with_recorder(url, lambda recorder: load_seeds(recorder, SEEDS)))
-            _talk.print(f"seeds: {added} new")
+            _announce(journal, f"seeds: {added} new")
         secret = None if settings.database_url else _local_token(settings, url)
         config = uvicorn.Config(
-            create_app(settings.model_copy(update={"database_url": url})),
+            create_app(settings.model_copy(update={"database_url": url}), journal=journal),
             host=settings.host,
             port=settings.port,
-            log_level="warning",
+            log_config=None,
             access_log=False,
             timeout_graceful_shutdown=4,
             proxy_headers=bool(settings.trusted_proxies),
@@ -109,6 +113,7 @@ class _Server(uvicorn.Server):
         if served is not None:
             served.feed.close()
             served.courier.close()
+        _LOGGER.info("stopping on signal %s", sig)
         super().handle_exit(sig, frame)
 
     async def startup(self, sockets: Any = None) -> None:  # noqa: ANN401 - uvicorn's signature
@@ -119,6 +124,7 @@ class _Server(uvicorn.Server):
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
         print(f"address: http://{shown}:{port}")
+        _LOGGER.info("serving at http://%s:%s", shown, port)
         if self._secret:
             print(f"token:   {self._secret}")
         else:
@@ -344,7 +350,7 @@ def _kept_running(settings: Settings) -> Iterator[None]:
     def watch() -> None:
         while not leaving.wait(_CHECK_SECONDS):
             if not is_running(settings.state_dir.absolute()):
-                _talk.print("PostgreSQL is gone; starting it again")
+                _LOGGER.warning("PostgreSQL is gone; starting it again")
                 with contextlib.suppress(PostgresError), private_postgres(settings.state_dir.absolute()):
                     pass
 
@@ -355,6 +361,14 @@ def _kept_running(settings: Settings) -> Iterator[None]:
     finally:
         leaving.set()
         watcher.join()
+
+
+def _announce(journal: Journal, what: str) -> None:
+    """Says something that belongs to every start, on a terminal too."""
+    if journal.is_json:
+        _LOGGER.info(what)
+    else:
+        _talk.print(what)
 
 
 async def _with_recorder(url: str, work: Callable[[Recorder], Coroutine[Any, Any, Result]]) -> Result:

@@ -24,6 +24,7 @@ from service.database import open_pool
 from service.drafts.deciding import Drafts
 from service.feed import Feed
 from service.ids import new_event_id
+from service.journal import Journal
 from service.log.codec import SALT_BYTES
 from service.record import Recorder
 from service.settings import Settings, parse_networks
@@ -31,7 +32,8 @@ from service.web import docs, kinds_of_problem, operations
 from service.web.document import Application
 from service.web.formats import Suffixes
 from service.web.limits import Limited
-from service.web.metrics import Measured, Metrics
+from service.web.metrics import Metrics
+from service.web.observed import Observed
 from service.web.pinned import PinnedAnswers
 from service.web.problems import handle_errors
 from service.web.serving import Services, utc_now
@@ -43,12 +45,13 @@ from service.webhooks.sending import Sender
 def create_app(
     settings: Settings,
     *,
+    journal: Journal | None = None,
     clock: Callable[[], datetime] = utc_now,
     new_id: Callable[[], str] = new_event_id,
     new_salt: Callable[[], bytes] = lambda: secrets.token_bytes(SALT_BYTES),
     resolve: Resolve = resolve_by_system,
 ) -> Application:
-    """The application over a migrated database; the clock, ids, salts and the look-up of hosts are arguments."""
+    """The application over a migrated database; clock, ids, salts, look-up of hosts and journal are arguments."""
     metrics = Metrics()
     addresses = Addresses(parse_networks(settings.webhook_networks), resolve)
     sender = Sender(addresses, clock, agent=f"pledge-registry/{operations.VERSION}")
@@ -84,9 +87,9 @@ def create_app(
         app.router.routes.extend(room.router.routes)
 
     app.add_middleware(Suffixes)
-    app.add_middleware(Measured, metrics=metrics)
     app.add_middleware(PinnedAnswers, most_bytes=settings.pinned_cache_bytes, metrics=metrics)
     app.add_middleware(Limited, reads=settings.reads_per_minute, writes=settings.writes_per_minute, metrics=metrics)
+    app.add_middleware(Observed, metrics=metrics, journal=journal)
     return app
 
 

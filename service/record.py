@@ -127,7 +127,7 @@ class Recorder:
             finally:
                 for submission in batch:
                     if not submission.answer.done():
-                        submission.answer.set_exception(Unavailable(_CUT_OFF))
+                        submission.answer.set_exception(Unavailable(CUT_OFF))
                     submission.answer.exception()  # whoever asked may have gone away
                     self._waiting.task_done()
 
@@ -269,7 +269,7 @@ class Recorder:
 
 _NOTHING_RECORDED = "The database does not answer; nothing was recorded. Try again in a moment."
 _GATE_IS_HELD = "Another transaction keeps the database from recording; nothing was recorded. Try again in a moment."
-_CUT_OFF = (
+CUT_OFF = (
     "The service stopped before this was answered, so it is not known whether it was recorded. "
     "Send it again with the same Idempotency-Key: it is then recorded once."
 )

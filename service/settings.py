@@ -6,6 +6,8 @@ from pathlib import Path
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from service.journal import Level, Look
+
 Network = IPv4Network | IPv6Network
 
 
@@ -29,6 +31,8 @@ class Settings(BaseSettings):
     pool_size: int = Field(10, ge=2, le=200, description="connections to the database")
     pinned_cache_bytes: int = Field(64 * 2**20, ge=0, description="memory for pinned answers, which never change")
     largest_import: int = Field(2**30, ge=1024, description="bytes of a file that is imported")
+    log_format: Look = Field(Look.AUTO, description="how lines look: json, text, or text on a terminal alone")
+    log_level: Level = Field(Level.AUTO, description="which lines are written: info has one for each request")
     largest_table: int = Field(50_000, ge=1, le=1_000_000, description="rows of a table that is asked for whole")
     largest_body: int = Field(8 * 2**20, ge=1024, description="bytes of a request's body")
     reads_per_minute: int = Field(6000, ge=0, description="requests that read, of one client; 0: any number")

@@ -153,12 +153,25 @@ def test_disputes_duplicates_and_sources_are_entries_even_where_nothing_stands_o
     note(client, copy, "retraction", {"reason": "duplicate_entry"})
     titles = [entry.title for entry in told(client, f"{TROOPS}.atom")]
 
-    assert titles[0] == "Retracted: nothing stands otherwise."
+    assert titles[0] == "Retracted: nothing stands otherwise of pledge ground-troops."
     assert titles[1].startswith(f"Told twice: {BRITISH} stays committed")
     assert titles[3] == f"Further source: {BRITISH} stays committed, as of 2025-03-01."
     assert titles[4].startswith(f"Dispute settled: {BRITISH} goes from ")
     assert ", disputed, as of 2025-03-01." in titles[5]
     assert titles[5].startswith(f"Disputed: {BRITISH} goes from ")
+
+
+def test_a_correction_of_what_no_state_shows_names_its_subject(client: TestClient) -> None:
+    said = post(client, statement())["event"]["event_id"]
+    note(client, said, "corrections", {"changes": {"summary": "Better.", "subject": "troops"}, "reason": "entry_error"})
+    note(client, said, "corrections", {"changes": {"summary": "Best."}, "reason": "entry_error"})
+    idle, moved = told(client, "/v1/coalitions/willing.atom")[:2]
+
+    assert idle.text == "Corrected: nothing stands otherwise of pledge troops."
+    assert "Corrected: pledge ground-troops of United Kingdom goes from announced to nothing known" in moved.text
+    assert "Corrected: pledge troops of United Kingdom goes from nothing known to announced" in moved.text
+    assert moved.title.endswith(" And 1 more.")
+    assert told(client, f"{TROOPS}.atom")[0] == idle
 
 
 def test_what_hangs_on_a_ceasefire_is_told_with_it_in_the_countrys_feed_too(client: TestClient) -> None:

@@ -24,7 +24,7 @@ from service.domain.statement import Slug
 from service.domain.subject import SubjectKey
 from service.domain.telling import Effect, because, tell
 from service.log.read import EventRow
-from service.segments.effects import Concerned, Part, find_effects, list_concerning
+from service.segments.effects import Concerned, Part, find_effects, find_subjects, list_concerning
 from service.segments.query import Basis, Point, Scope, states_at
 from service.web.asking import Asked, find_point, parse_parameter, read_query
 from service.web.atom import Entry, Feed, Link, render_feed
@@ -143,8 +143,10 @@ async def answer_feed(
                 raise Unknown("Nothing is recorded about this subject.")
         events = [event for event, _ in part.events]
         effects = await find_effects(connection, events, stale_after_days=served.settings.stale_after_days)
+        idle = [event.position for event in events if not effects.get(event.position)]
+        subjects = await find_subjects(connection, idle)
         began, _ = await states_at(connection, Point(point.as_of, 0), Scope.SUBJECT, _NOBODY)
-    feed = _feed(request, served, followed, asked, part, effects, began)
+    feed = _feed(request, served, followed, asked, part, effects, subjects, began)
     return send_bytes(request, render_feed(feed), f"{_ATOM}; charset=utf-8", headers=_kept(served, feed))
 
 
@@ -162,13 +164,14 @@ def _feed(
     asked: AskedFeed,
     part: Part,
     effects: Mapping[int, list[Effect]],
+    subjects: Mapping[int, list[str]],
     began: Basis,
 ) -> Feed:
     entries = []
     for event, own in part.events:
         done = effects.get(event.position, [])
         if own or any(followed.keep(effect.key) for effect in done):
-            entries.append(_entry(event, done))
+            entries.append(_entry(event, done, subjects.get(event.position, [])))
     own_address = _address(request)
     return Feed(
         id=_id(part.first_event, own_address),
@@ -216,8 +219,8 @@ def _page(own: str) -> str:
 _SUFFIX = ".atom"
 
 
-def _entry(event: EventRow, effects: Sequence[Effect]) -> Entry:
-    sentences = tell(event.kind, effects)
+def _entry(event: EventRow, effects: Sequence[Effect], subjects: Sequence[str]) -> Entry:
+    sentences = tell(event.kind, effects, subjects)
     more = f" And {len(sentences) - 1} more." if len(sentences) > 1 else ""
     return Entry(
         id=uuid.UUID(event.event_id).urn,

@@ -29,6 +29,7 @@ _NOTED = {
 _LATE = "Late entry"
 _NOTHING = "nothing known"
 _MOST_NAMED = 6
+_NAMES = {"said_by": "speaker"}
 _BOOKKEEPING = frozenset({
     "change", "first_stated", "last_stated", "age_days", "stale", "statements", "statement_count", "rivals",
     "independent_sources", "first_issued", "last_issued", "times", "occurred", "id", "coalition", "subject",
@@ -56,10 +57,16 @@ def because(kind: str, effects: Sequence[Effect]) -> list[str]:
     return sorted(found)
 
 
-def tell(kind: str, effects: Sequence[Effect]) -> list[str]:
-    """One sentence for each thing that the event did; actors to whom it did the same stand in one."""
+def tell(kind: str, effects: Sequence[Effect], about: Sequence[str] = ()) -> list[str]:
+    """One sentence for each thing that the event did; actors to whom it did the same stand in one.
+
+    ``about`` are the subjects of an event that did nothing, as `family/slug`.
+    """
     if not effects:
-        return [f"{_NOTED[kind]}: nothing stands otherwise." if kind in _NOTED else "Nothing stands otherwise."]
+        noted = f"{_NOTED[kind]}: " if kind in _NOTED else ""
+        whose = f" of {_joined([one.replace('/', ' ') for one in about])}" if about else ""
+        text = f"{noted}nothing stands otherwise{whose}."
+        return [text[0].upper() + text[1:]]
     return [_sentence(kind, list(alike)) for _, alike in groupby(sorted(effects, key=_alike), key=_alike)]
 
 
@@ -83,7 +90,11 @@ def _names(codes: Sequence[str]) -> str:
     names = sorted(map(name_of, codes))
     if len(names) > _MOST_NAMED:
         names = [*names[: _MOST_NAMED - 1], f"{len(names) - _MOST_NAMED + 1} more"]
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return _joined(names)
+
+
+def _joined(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
 def _verb(effect: Effect) -> str:
@@ -98,7 +109,7 @@ def _verb(effect: Effect) -> str:
 def _otherwise(before: Json, after: Json) -> str:
     names = [name for name in after if name not in _BOOKKEEPING and before.get(name) != after[name]]
     if names:
-        return f", with other {' and '.join(name.replace('_', ' ') for name in names)}"
+        return f", with other {_joined([_NAMES.get(name, _plain(name)) for name in names])}"
     return ", said again" if before.get("statement_count", 0) < after.get("statement_count", 0) else ""
 
 

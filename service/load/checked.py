@@ -26,6 +26,11 @@ class Good(NamedTuple):
     event_id: str | None = None
     position: int | None = None
 
+    @property
+    def digest(self) -> bytes:
+        """The hash of what it says, with which its key begins."""
+        return bytes.fromhex(self.key.partition("/")[0])
+
 
 class Bad(NamedTuple):
     """A row that cannot be recorded."""

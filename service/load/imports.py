@@ -6,7 +6,6 @@ with more rows, or with some of them mended, records nothing twice. See docs/dec
 """
 
 import asyncio
-import hashlib
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ import orjson
 
 from service.database import Pool, snapshot
 from service.domain.errors import Fault, Faulty, RegistryError, Running, Unavailable
-from service.domain.kinds import read_event
+from service.domain.kinds import parse_event, read_event
 from service.domain.statement import Event, Statement
 from service.domain.subject import SubjectKey
 from service.load.checked import Bad, Checked, Good, LeftOut, Spool
@@ -142,9 +141,10 @@ class Import:
         return outcomes
 
     def _submission(self, one: Good) -> Submission:
-        event, salt = read_event(one.body, one.kind), self.importer.new_salt()
-        entry = Entry(event, self.importer.new_id(), orjson.loads(one.body), one.body, salt, commit(one.body, salt))
-        retry = Retry(self.importer.client, one.key, hashlib.sha256(one.body).digest())
+        content, salt = orjson.loads(one.body), self.importer.new_salt()
+        event, event_id = parse_event(content), self.importer.new_id()
+        entry = Entry(event, event_id, content, one.body, salt, commit(one.body, salt))
+        retry = Retry(self.importer.client, one.key, one.digest)
         return Submission((entry,), self.importer.owner, _render_id, retry, brief=True)
 
     def _row(self, one: Checked, outcome: Outcome | None) -> Json | None:

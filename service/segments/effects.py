@@ -267,3 +267,22 @@ async def _hanging_on(connection: Connection, turn: _Turn, *, stale_after_days: 
         for key, shown in sorted(after.shapes.items())
         if key.family != "ceasefire" and is_other(before.shapes.get(key), shown)
     ]
+
+
+_ABOUT = """
+SELECT DISTINCT e.position, split_part(s.kind, '.', 1) || '/' || coalesce(coalesce(s.content, t.body)->>'subject', '')
+FROM event e CROSS JOIN LATERAL unnest(coalesce(e.about, ARRAY[e.position])) AS target(position)
+JOIN statement s ON s.position = target.position AND s.known_from <= e.position AND s.known_to > e.position
+JOIN event t ON t.position = target.position
+WHERE e.position = ANY(%(positions)s::bigint[])
+ORDER BY 1, 2
+"""
+
+
+async def find_subjects(connection: Connection, positions: Sequence[int]) -> dict[int, list[str]]:
+    """The subjects of the statements that events are, or are about, as `family/slug`, as known with the event."""
+    rows = await fetch(connection, _ABOUT, {"positions": list(positions)}) if positions else []
+    found: dict[int, list[str]] = defaultdict(list)
+    for position, subject in rows:
+        found[position].append(subject)
+    return found

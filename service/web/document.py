@@ -27,6 +27,7 @@ VERSIONS = {"3.1": "3.1.1", "3.2": "3.2.0"}
 _EXAMPLES = Path(__file__).with_name("examples.json")
 
 LIMITS = ("RateLimit-Policy", "RateLimit")
+_ALWAYS = ("X-Request-Id",)
 _OF_PROBLEM = {
     HTTPStatus.UNAUTHORIZED: ("WWW-Authenticate",),
     HTTPStatus.METHOD_NOT_ALLOWED: ("Allow",),
@@ -206,7 +207,7 @@ def _answer(one: Answer, schemas: "Schemas", version: str, examples: Json) -> Js
     shown = examples.get("answer", {})
     return {
         "description": one.what,
-        **({"headers": {name: _sent(name) for name in one.headers}} if one.headers else {}),
+        "headers": {name: _sent(name) for name in (*one.headers, *_ALWAYS)},
         **(
             {
                 "content": {
@@ -255,7 +256,7 @@ def _problem(status: int, schemas: "Schemas") -> Json:
     headers = _OF_PROBLEM.get(HTTPStatus(status), ())
     return {
         "description": f"{kind.what} {kind.remedy}",
-        **({"headers": {name: _sent(name) for name in headers}} if headers else {}),
+        "headers": {name: _sent(name) for name in (*headers, *_ALWAYS)},
         "content": {"application/problem+json": {"schema": schemas.of(Problem), "example": example}},
     }
 

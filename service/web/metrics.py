@@ -1,17 +1,13 @@
 """How much the service does and how long it takes, counted for Prometheus. Nothing here says who asked for what."""
 
-import time
 from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.webhooks.cursors import Lag
 from service.webhooks.subscriptions import State
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class Metrics:
@@ -23,8 +19,8 @@ class Metrics:
         self._registry = CollectorRegistry()
         every: dict[str, Any] = {"registry": self._registry}
         timed = every | {"buckets": _SECONDS}
-        self.requests = Counter("registry_requests", "Requests answered.", ("method", "route", "status"), **every)
-        self.latency = Histogram("registry_request_seconds", "How long an answer took.", ("route",), **timed)
+        self._requests = Counter("registry_requests", "Requests answered.", ("method", "route", "status"), **every)
+        self._latency = Histogram("registry_request_seconds", "How long an answer took.", ("route",), **timed)
         self.appends = Histogram(
             "registry_append_seconds", "From a write's arrival until it was durable, or refused.", **timed
         )
@@ -48,6 +44,17 @@ class Metrics:
         )
         self._streams = Gauge("registry_open_streams", "How many listen to the log, live.", **every)
 
+        self._of: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}  # finding them costs more than counting
+
+    def count_answer(self, method: str, route: str, status: int, seconds: float) -> None:
+        """A request was answered: by its route's template, never by its address."""
+        found = self._of.get((method, route, status))
+        if found is None:
+            found = self._requests.labels(method, route, status), self._latency.labels(route)
+            self._of[method, route, status] = found
+        found[0].inc()
+        found[1].observe(seconds)
+
     def count_delivery(self, outcome: str) -> None:
         """An attempt to deliver to a webhook has ended."""
         self._deliveries.labels(outcome).inc()
@@ -61,32 +68,3 @@ class Metrics:
         self._head.set(head)
         self._streams.set(streams)
         return generate_latest(self._registry)
-
-
-class Measured:
-    """Counts every request by its route's template, never by its address."""
-
-    def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
-        self._app = app
-        self._metrics = metrics
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers, and counts."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        began, status = time.perf_counter(), 500
-
-        async def listen(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        try:
-            await self._app(scope, receive, listen)
-        finally:
-            route = getattr(scope.get("route"), "path", "none")
-            method = scope["method"] if scope["method"] in _METHODS else "other"
-            self._metrics.requests.labels(method, route, status).inc()
-            self._metrics.latency.labels(route).observe(time.perf_counter() - began)

@@ -10,7 +10,7 @@ from service.log.read import read_size
 from service.migrate import OTHER_RULES, present_revision, read_revision, read_rules
 from service.web.describing import TEXT, Answer, documented, sent
 from service.web.sending import JSON, send
-from service.web.serving import Door, services, takes_no_parameters
+from service.web.serving import Door, may_read, services, takes_no_parameters
 from service.webhooks.cursors import read_lag
 
 router = APIRouter(tags=["operations"], route_class=Door)
@@ -66,13 +66,12 @@ async def get_version(request: Request) -> Response:
     operation_id="getMetrics",
     openapi_extra=documented(
         answers={200: Answer("Figures, as Prometheus reads them.", {"text/plain": TEXT})},
-        refuses=[503],
-        open_to_all=True,
         limited=False,
     ),
 )
 async def get_metrics(request: Request) -> Response:
-    """How much has been done, for Prometheus."""
+    """How much has been done, for Prometheus. It tells how the register is used, and so is as open as reading."""
+    await may_read(request)
     served = services(request)
     async with served.pool.connection() as connection:
         size, lag = await read_size(connection), await read_lag(connection)

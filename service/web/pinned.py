@@ -23,7 +23,7 @@ class PinnedAnswers:
         self._most = most_bytes
         self._metrics = metrics
         self._bytes = 0
-        self._kept: OrderedDict[tuple[bytes, bytes], list[Message]] = OrderedDict()
+        self._kept: OrderedDict[tuple[bytes, bytes], tuple[Any, list[Message]]] = OrderedDict()  # with their route
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers from memory, or lets the application answer and remembers what it said."""
@@ -34,27 +34,28 @@ class PinnedAnswers:
             await self._app(scope, receive, send)
             return
         key = (scope["raw_path"], scope["query_string"])  # an answer names its address as it was written
-        kept = self._kept.get(key)
-        if kept is not None:
+        found = self._kept.get(key)
+        if found is not None:
+            scope["route"], kept = found
             self._kept.move_to_end(key)
             self._metrics.pinned.inc()
             for message in _unless_known(kept, scope["headers"]):
                 await send(message)
             return
-        await self._app(scope, receive, self._listening(key, send))
+        await self._app(scope, receive, self._listening(key, scope, send))
 
-    def _listening(self, key: tuple[bytes, bytes], send: Send) -> Send:
+    def _listening(self, key: tuple[bytes, bytes], scope: Scope, send: Send) -> Send:
         messages: list[Message] = []
 
         async def listen(message: Message) -> None:
             messages.append(message)
             await send(message)
             if message["type"] == "http.response.body" and not message.get("more_body"):
-                self._keep(key, messages)
+                self._keep(key, scope.get("route"), messages)
 
         return listen
 
-    def _keep(self, key: tuple[bytes, bytes], messages: list[Message]) -> None:
+    def _keep(self, key: tuple[bytes, bytes], route: object, messages: list[Message]) -> None:
         start = messages[0]
         immutable = any(name == b"cache-control" and value == PINNED.encode() for name, value in start["headers"])
         size = _size(messages)
@@ -62,10 +63,10 @@ class PinnedAnswers:
             return
         if key in self._kept:  # asked twice at once
             return
-        self._kept[key] = messages
+        self._kept[key] = route, messages
         self._bytes += size
         while self._bytes > self._most:
-            _, gone = self._kept.popitem(last=False)
+            _, (_, gone) = self._kept.popitem(last=False)
             self._bytes -= _size(gone)
 
 

@@ -1,10 +1,8 @@
 """How every refusal and every failure looks: a problem document (RFC 9457).
 
-One table maps the errors to a status. What was sent is never repeated; a failure of ours says only its number.
+One table maps the errors to a status. What was sent is never repeated; a failure of ours says only the request's id.
 """
 
-import logging
-import uuid
 from collections.abc import Sequence
 from http import HTTPStatus
 
@@ -18,13 +16,12 @@ from starlette.responses import Response
 from service.domain import errors
 from service.domain.answers import Json
 from service.domain.errors import Fault, Invalid, RegistryError
+from service.record import CUT_OFF
 from service.web.bodies import NotJson, PreconditionRequired, TooLarge
 from service.web.formats import NotAcceptable
 from service.web.kinds_of_problem import KINDS
 from service.web.mementos import BadAcceptDatetime
 from service.web.serving import Forbidden, Unauthenticated, services
-
-_LOGGER = logging.getLogger(__name__)
 
 _STATUS: dict[type[RegistryError], HTTPStatus] = {
     errors.Stale: HTTPStatus.PRECONDITION_FAILED,
@@ -103,10 +100,14 @@ async def _http(_: Request, error: Exception) -> Response:
     return problem(status, details.get(status, KINDS[status].what), headers=dict(error.headers or {}))
 
 
-async def _failed(_: Request, error: Exception) -> Response:
-    number = uuid.uuid4().hex
-    _LOGGER.error("request %s failed", number, exc_info=error)
-    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, f"Something failed here; its number is {number}.")
+def failed(request_id: str) -> Response:
+    """Something failed here: what, stands in the journal under the request's id."""
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, f"Something failed here; its number is {request_id}.")
+
+
+def cut_off() -> Response:
+    """The service stops before it has an answer."""
+    return problem(HTTPStatus.SERVICE_UNAVAILABLE, CUT_OFF, headers={"Retry-After": _RETRY_AFTER_SECONDS})
 
 
 def handle_errors(app: FastAPI) -> None:
@@ -115,4 +116,3 @@ def handle_errors(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     for unreachable in (psycopg.OperationalError, PoolTimeout):
         app.add_exception_handler(unreachable, _unreachable)
-    app.add_exception_handler(Exception, _failed)

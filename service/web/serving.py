@@ -97,6 +97,7 @@ async def _find_caller(request: Request, served: Services) -> Caller | None:
     caller = await served.access.find_caller(secret.strip()) if scheme.lower() == "bearer" else None
     if caller is None:
         raise Unauthenticated("The token is unknown or has expired; send Authorization: Bearer and a valid token.")
+    request.scope["owner"] = caller.owner  # for the journal
     return caller
 
 

@@ -15,7 +15,9 @@ Two times run through everything: `as_of` is the world (what had been said or do
 Every list and view also comes as a table: add `.csv`, `.xlsx`, `.jsonl` or `.parquet` to its path, or ask for the type
 in `Accept`. With `fields` an answer has the members that are named; its schema is that of a whole one. Every refusal
 is a problem document (RFC 9457). Words of enumerations (`x-extensible-enum`) and fields of answers may be added: be
-ready for those that you do not know."""
+ready for those that you do not know.
+
+A request may bring an id of its own in `X-Request-Id`."""
 
 TAGS = {
     "coalitions": "Which coalitions there are, and where each stands.",
@@ -107,6 +109,7 @@ SENT: dict[str, Json] = {
     "RateLimit": {"description": "how many of them are left, and in how many seconds the window ends"},
     "WWW-Authenticate": {"description": "how to say who asks"},
     "Allow": {"description": "the methods that this address takes"},
+    "X-Request-Id": {"description": "the id of the request: the one that it was sent with, or else a new one"},
 }
 """The headers that are sent."""
 
