@@ -20,7 +20,17 @@ from service.domain.errors import Fault, Invalid
 from service.domain.statement import check_printable
 from service.segments.query import Basis, Point, Scope, resolve_known_at, states_at
 from service.segments.timeline import Told, count_statements, list_changes, list_statements
-from service.web.asking import LAST, AskedView, basis_of, find_point, moment_of, parse_parameter, read_query
+from service.web.asking import (
+    INSTANT,
+    LAST,
+    MOMENT,
+    AskedView,
+    basis_of,
+    find_point,
+    moment_of,
+    parse_parameter,
+    read_query,
+)
 from service.web.atom import wants_feed
 from service.web.describing import documented, view
 from service.web.formats import address_of
@@ -126,12 +136,12 @@ def _told(one: Told) -> Json:
 class AskedChanges(AskedView):
     """Two points on both axes."""
 
-    from_: str = Field(alias="from", description="the earlier moment of valid time")
-    to: str = Field(description="the later moment of valid time")
-    from_known_at: str | None = None
+    from_: str = Field(alias="from", description="the earlier moment of valid time", json_schema_extra=MOMENT)
+    to: str = Field(description="the later moment of valid time", json_schema_extra=MOMENT)
+    from_known_at: str | None = Field(None, json_schema_extra=INSTANT)
     from_known_position: int | None = Field(None, ge=0, le=2**62)
     from_position: int | None = Field(None, ge=0, le=2**62, description="short for from_known_position")
-    to_known_at: str | None = None
+    to_known_at: str | None = Field(None, json_schema_extra=INSTANT)
     to_known_position: int | None = Field(None, ge=0, le=2**62)
     to_position: int | None = Field(None, ge=0, le=2**62, description="short for to_known_position")
 

@@ -166,7 +166,7 @@ def _parameter(name: str, where: str, about: Json, *, required: bool) -> Json:
         "required": required,
         "description": about["description"],
         "schema": {"type": "string", **schema},
-        "example": about["example"],
+        **({"example": about["example"]} if "example" in about else {}),
     }
 
 

@@ -73,7 +73,6 @@ TAKEN: dict[str, Json] = {
         "minLength": 1,
         "maxLength": 255,
         "pattern": "^[!#-~]+$",
-        "example": "2a5e1c",
     },
     "webhook-id": {
         "description": "names the message, the same at every attempt: the event's id",
