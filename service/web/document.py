@@ -117,7 +117,9 @@ def _operation(door: Door, schemas: "Schemas", version: str) -> Json:
     summary, _, description = (door.summary or door.description).partition("\n\n")
     told = LIMITS if HTTPStatus.TOO_MANY_REQUESTS in said.refuses else ()
     answers = {
-        str(status): _answer(replace(one, headers=(*one.headers, *told)), schemas, version, examples)
+        str(status): _answer(
+            replace(one, headers=(*one.headers, *told)), schemas, version, examples.get(str(status), {})
+        )
         for status, one in said.answers.items()
     }
     refusals = {str(status): {"$ref": f"#/components/responses/{_name_of(status)}"} for status in sorted(said.refuses)}
@@ -204,14 +206,13 @@ def _body(said: Described, schemas: "Schemas", version: str, examples: Json) -> 
 
 
 def _answer(one: Answer, schemas: "Schemas", version: str, examples: Json) -> Json:
-    shown = examples.get("answer", {})
     return {
         "description": one.what,
         "headers": {name: _sent(name) for name in (*one.headers, *_ALWAYS)},
         **(
             {
                 "content": {
-                    media: _media(kind, schemas, version, shown if media == "application/json" else {})
+                    media: _media(kind, schemas, version, examples if media == "application/json" else {})
                     for media, kind in one.content.items()
                 }
             }
