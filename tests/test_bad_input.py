@@ -596,7 +596,9 @@ def test_an_idempotency_key_is_used_for_one_request_only(world: World) -> None:
     assert world.head == head
 
 
-@pytest.mark.parametrize(("key", "status"), [("", 422), ('""', 422), ("  ", 422), ("zqCanaryqz" * 30, 422)])
+@pytest.mark.parametrize(
+    ("key", "status"), [("", 422), ('""', 422), ("  ", 422), ("zqCanaryqz" * 30, 422), ("zqCanary\tqz", 422)]
+)
 def test_an_idempotency_key_is_a_word(world: World, key: str, status: int) -> None:
     head = world.head
     check_problem(world.client.post("/v1/statements", json=statement(), headers={"Idempotency-Key": key}), status)
