@@ -164,6 +164,10 @@ def tell(client: TestClient) -> Json:
         answer = client.get(address.format(**names))
         assert answer.status_code == 200, answer.text
         examples[operation] = {"200": {"answer": answer.json()}}
+    lines = "".join(f"{json.dumps(one)}\n" for one in (STORY[0] | {"summary": "And again."}, {"kind": "pledge.stated"}))
+    headers = {"Content-Type": "application/jsonl"}
+    imported = client.post("/v1/import?on_error=skip&dry_run=true", content=lines, headers=headers)
+    examples["importStatements"] = {"200": {"report": imported.json()}}
     with receiving() as receiver:
         _subscribe(client, examples, receiver.url)
         told = json.dumps(_settled(examples)).replace(receiver.url, "https://hooks.example.org/registry")

@@ -193,6 +193,8 @@ def test_a_statement_is_refused_for(world: World, change: Change, pointer: str) 
         ("ceasefire.proposed", {"duration_days": True}, "/body/duration_days"),
         ("ceasefire.proposed", {"unconditional": 1}, "/body/unconditional"),
         ("warning.issued", {"explicit": 0}, "/body/explicit"),
+        ("warning.issued", {"explicit": "true"}, "/body/explicit"),
+        ("meeting.held", {"claimed_participants": "30"}, "/body/claimed_participants"),
     ],
 )
 def test_a_truth_is_no_count_and_a_number_no_truth(world: World, kind: str, body: Json, pointer: str) -> None:

@@ -54,15 +54,9 @@ Language = Annotated[
 
 
 def _no_truth(given: Any) -> Any:  # noqa: ANN401 - what a client sent
-    """A count is no truth and a truth no count, though Python takes one for the other."""
+    """A truth is no number, though Python takes one for the other."""
     if isinstance(given, bool):
         raise ValueError("is not a number")  # noqa: TRY004 - pydantic reports ValueError
-    return given
-
-
-def _no_number(given: Any) -> Any:  # noqa: ANN401 - what a client sent
-    if isinstance(given, int | float) and not isinstance(given, bool):
-        raise ValueError("is not true or false")  # noqa: TRY004 - pydantic reports ValueError
     return given
 
 
@@ -74,8 +68,8 @@ def _only_a_day(given: Any) -> Any:  # noqa: ANN401 - what a client sent, or wha
     return given
 
 
-Count = Annotated[int, BeforeValidator(_no_truth)]
-Flag = Annotated[bool, BeforeValidator(_no_number)]
+Count = Annotated[int, Field(strict=True)]
+Flag = Annotated[bool, Field(strict=True)]
 Day = Annotated[date, BeforeValidator(_only_a_day)]
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s\x00-\x1f]+$", max_length=2000)]
 
