@@ -231,7 +231,7 @@ def _media(kind: Any, schemas: "Schemas", version: str, examples: Json) -> Json:
     shown = {"examples": {name: {"value": value} for name, value in examples.items()}} if examples else {}
     if isinstance(kind, Items):
         items = schemas.of(kind.of)
-        return {"itemSchema": items, **shown} if version == "3.2" else {"schema": {"type": "string"}, **shown}
+        return {"itemSchema" if version == "3.2" else "schema": items, **shown}  # 3.1 can say it of one alone
     return {"schema": kind if isinstance(kind, dict) else schemas.of(kind), **shown}
 
 
