@@ -18,6 +18,9 @@ from pathlib import Path
 
 from tests.processes import PATIENCE, ROOT, open_folder, serving
 
+ENDLESS = "streamEvents"
+"""What is left out, as its answer has no end and its first event may be long in coming; tests/test_feed.py has it."""
+
 NOT_TOLD = ("positive_data_acceptance",)
 """Checks that are left out: that whatever fits a schema is taken. Many rules are beyond a schema, and have tests of
 their own: a date exists, an actor is known, a position is not beyond the head, a key is used for one request, an event
@@ -34,6 +37,7 @@ def fuzz(*, examples: int | None = None, seconds: int | None = None, seed: int |
             "--header", f"Authorization: Bearer {server.token}", "--request-timeout", str(PATIENCE),
             "--exclude-checks", ",".join(NOT_TOLD), "--warnings", "off", "--no-color",
         ]  # fmt: skip
+        command += ["--exclude-operation-id", ENDLESS]
         command += ["--generation-deterministic"] if seed is None else ["--seed", str(seed)]
         command += [] if examples is None else ["--max-examples", str(examples)]
         command += [] if seconds is None else ["--max-time", str(seconds)]

@@ -80,7 +80,7 @@ def render_document(
         "info": {
             "title": title,
             "version": release,
-            "summary": "Who has promised what, as of any date and as known at any moment.",
+            "summary": "Who has promised what, on which conditions, as of any date and as known at any moment.",
             "description": ABOUT,
         },
         "servers": [{"url": "/", "description": "this registry"}],
