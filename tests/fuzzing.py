@@ -21,6 +21,9 @@ from tests.processes import PATIENCE, ROOT, open_folder, serving
 ENDLESS = "streamEvents"
 """What is left out, as its answer has no end and its first event may be long in coming; tests/test_feed.py has it."""
 
+NEAR = {"WEBHOOK_NETWORKS": "127.0.0.0/8", "READS_PER_MINUTE": "0", "WRITES_PER_MINUTE": "0"}
+"""Settings: webhooks go no further than this machine, and however much is asked is answered."""
+
 NOT_TOLD = ("positive_data_acceptance",)
 """Checks that are left out: that whatever fits a schema is taken. Many rules are beyond a schema, and have tests of
 their own: a date exists, an actor is known, a position is not beyond the head, a key is used for one request, an event
@@ -30,7 +33,7 @@ is changed by its ETag.
 
 def fuzz(*, examples: int | None = None, seconds: int | None = None, seed: int | None = None) -> int:
     """Runs against a registry of its own; gives the exit status. Without a seed it does the same each time."""
-    with open_folder() as folder, serving(folder, WEBHOOK_NETWORKS="127.0.0.0/8") as server:
+    with open_folder() as folder, serving(folder, **NEAR) as server:
         command: list[str | Path] = [
             Path(sys.executable).with_name("schemathesis"), "--config-file", ROOT / "tests" / "fuzzing.toml",
             "run", f"http://{server.host}:{server.port}/openapi.json",
