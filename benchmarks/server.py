@@ -1,7 +1,8 @@
 """The server under load: a process that runs the application exactly as `serve` does, with one trivial route beside.
 
 `python -m benchmarks.server app|constant [profile]` prints its port. `constant` answers the same bytes to anything,
-with nothing behind: what the load generator reaches there is its own ceiling.
+with nothing behind: what the load generator reaches there is its own ceiling. The journal tells of no request, as on a
+terminal.
 """
 
 import asyncio
@@ -64,7 +65,7 @@ def _serve_app() -> None:
     async def get_trivial() -> dict[str, str]:
         return {"status": "ok"}
 
-    config = uvicorn.Config(app, host=_HOST, port=0, log_level="warning", access_log=False, timeout_graceful_shutdown=4)
+    config = uvicorn.Config(app, host=_HOST, port=0, log_level="warning", access_log=False, timeout_graceful_shutdown=3)
     with contextlib.suppress(KeyboardInterrupt):
         _Server(config).run()
 

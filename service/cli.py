@@ -50,7 +50,6 @@ from service.reading.row import Rows
 from service.record import Recorder
 from service.segments import rebuild as rebuilding
 from service.settings import Settings
-from service.web.malformed import Protocol
 
 ROOT = Path(__file__).resolve().parent.parent
 SEEDS = ROOT / "seeds"
@@ -87,10 +86,9 @@ def serve(*, seeds: Annotated[bool, typer.Option(help="Load the seeds first.")] 
             port=settings.port,
             log_config=None,
             access_log=False,
-            timeout_graceful_shutdown=4,
+            timeout_graceful_shutdown=3,
             proxy_headers=bool(settings.trusted_proxies),
             forwarded_allow_ips=settings.trusted_proxies,
-            http=Protocol,
         )
         server = _Server(config, secret)
         try:
@@ -98,6 +96,9 @@ def serve(*, seeds: Annotated[bool, typer.Option(help="Load the seeds first.")] 
                 server.run()
         except SystemExit:  # of the web server, which has said why
             _fail("The service cannot start; see above. Where the port is taken, set PORT to another; 0 takes any.")
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, lambda *_: None)  # PostgreSQL is ended in peace
     if not server.started:
         raise typer.Exit(1)
 
@@ -110,7 +111,12 @@ class _Server(uvicorn.Server):
         self._secret = secret
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Ends the live streams and the deliveries first: the server waits for every answer to come to its end."""
+        """Ends the live streams and the deliveries first: the server waits for every answer to come to its end.
+
+        A stop is short, and no further signal cuts it shorter: what is being written would be left without an answer.
+        """
+        if self.should_exit:
+            return
         served = getattr(getattr(self.config.app, "state", None), "services", None)
         if served is not None:
             served.feed.close()

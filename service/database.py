@@ -19,7 +19,7 @@ from sqlalchemy import MetaData
 from service.domain.errors import Unavailable
 
 OWNER, WRITER, READER = "registry_owner", "registry_writer", "registry_reader"
-_LOCK_PATIENCE = "3s"  # less than a stop waits for answers: nobody waits longer for what somebody else has locked
+_LOCK_PATIENCE = "2500ms"  # less than a stop waits for answers: nobody waits longer for what somebody else has locked
 OPEN = 2**63 - 1  # the upper bound of what is still known: an open end that sorts and compares
 
 METADATA = MetaData(

@@ -29,7 +29,6 @@ from service.segments.since import changed_since
 from service.submission import Recorded, Retry, Submission
 from service.trial import Trial, try_out
 
-_PATIENCE = "SET LOCAL lock_timeout = '3s'"  # with whoever decides on the same draft
 _LOCK = b"SELECT 1 FROM draft WHERE id = %s FOR UPDATE"
 
 
@@ -177,7 +176,6 @@ class Drafts:
         """A transaction in which nobody else decides on a draft."""
         try:
             async with self._pool.connection() as connection, connection.transaction():
-                await connection.execute(_PATIENCE)
                 await connection.execute(_LOCK, (draft_id,))
                 yield connection
         except psycopg.errors.LockNotAvailable:

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from itertools import count
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.journal import REQUEST_ID, Journal, render_failure
@@ -22,6 +23,8 @@ from service.web.problems import cut_off, failed
 
 # What looks like a token or a secret is none of these, whoever has put it there.
 _WELL_FORMED = re.compile(rb"(?!pr_|whsec_)[A-Za-z0-9._:+/=-]{1,128}")
+CLIENT_IS_GONE = 499
+"""The status under which requests are counted whose clients left before they had sent all; nobody is answered it."""
 _HEADER = b"x-request-id"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -60,6 +63,8 @@ class Observed:
             if status:
                 raise
             await cut_off()(scope, receive, listen)
+        except ClientDisconnect:
+            status = status or CLIENT_IS_GONE
         except Exception as error:
             if status:  # the server cuts the connection off, and tells why
                 raise
