@@ -33,7 +33,7 @@ class Settings(BaseSettings):
     largest_import: int = Field(2**30, ge=1024, description="bytes of a file that is imported")
     log_format: Look = Field(Look.AUTO, description="how lines look: json, text, or text on a terminal alone")
     log_level: Level = Field(Level.AUTO, description="which lines are written: info has one for each request")
-    largest_table: int = Field(50_000, ge=1, le=1_000_000, description="rows of a table that is asked for whole")
+    largest_table: int = Field(20_000, ge=1, le=1_000_000, description="rows of a table that is asked for whole")
     largest_body: int = Field(8 * 2**20, ge=1024, description="bytes of a request's body")
     reads_per_minute: int = Field(6000, ge=0, description="requests that read, of one client; 0: any number")
     writes_per_minute: int = Field(1200, ge=0, description="requests that write, of one client; 0: any number")

@@ -2,7 +2,9 @@
 
 import base64
 import copy
+import http.client
 import json
+import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +20,7 @@ from starlette.testclient import TestClient
 from service.access import hash_token
 from service.main import create_app
 from tests.conftest import fresh_database
+from tests.processes import PATIENCE, open_folder, serving
 from tests.profiles import histories
 from tests.registry import Json, allow, client_of, note, post, register, registry, settings_for, statement
 
@@ -160,6 +163,10 @@ BAD_STATEMENTS: list[tuple[str, Change, str]] = [
     ("a link that is a script", at("sources", [{"title": "A", "url": f"javascript:{CANARY}"}]), "/sources/0/url"),
     ("a slug that is no slug", at("subject", f"{CANARY}/.."), "/subject"),
     ("an unknown coalition", at("coalition", "zqcanaryqz"), "/coalition"),
+    ("a truth for a grade", at("sources", [{"title": "A", "credibility": True}]), "/sources/0/credibility"),
+    ("a number for a day", at("sources", [{"title": "A", "published_on": 0}]), "/sources/0/published_on"),
+    ("an instant for a day", at("sources/0/retrieved_on", "2025-07-10T00:00:00Z"), "/sources/0/retrieved_on"),
+    ("a number for a truth", at("said_by", {"actor": "GB", "official": 1}), "/said_by/official"),
     ("a body that is a list", at("body", [CANARY]), "/body"),
 ]  # fmt: skip
 
@@ -176,6 +183,22 @@ def test_a_statement_is_refused_for(world: World, change: Change, pointer: str) 
     assert world.head == head
     if pointer and pointer != "/coalition":
         assert next(one["pointer"] for one in batch["errors"]).startswith("/1")
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "pointer"),
+    [
+        ("membership.stated", {"claimed_count": False}, "/body/claimed_count"),
+        ("meeting.held", {"claimed_participants": True}, "/body/claimed_participants"),
+        ("ceasefire.proposed", {"duration_days": True}, "/body/duration_days"),
+        ("ceasefire.proposed", {"unconditional": 1}, "/body/unconditional"),
+        ("warning.issued", {"explicit": 0}, "/body/explicit"),
+        ("warning.issued", {"explicit": "true"}, "/body/explicit"),
+        ("meeting.held", {"claimed_participants": "30"}, "/body/claimed_participants"),
+    ],
+)
+def test_a_truth_is_no_count_and_a_number_no_truth(world: World, kind: str, body: Json, pointer: str) -> None:
+    check_problem(world.client.post("/v1/statements", json=statement(kind, body=body)), 422, pointer)
 
 
 @pytest.mark.parametrize(
@@ -575,7 +598,9 @@ def test_an_idempotency_key_is_used_for_one_request_only(world: World) -> None:
     assert world.head == head
 
 
-@pytest.mark.parametrize(("key", "status"), [("", 422), ('""', 422), ("  ", 422), ("zqCanaryqz" * 30, 422)])
+@pytest.mark.parametrize(
+    ("key", "status"), [("", 422), ('""', 422), ("  ", 422), ("zqCanaryqz" * 30, 422), ("zqCanary\tqz", 422)]
+)
 def test_an_idempotency_key_is_a_word(world: World, key: str, status: int) -> None:
     head = world.head
     check_problem(world.client.post("/v1/statements", json=statement(), headers={"Idempotency-Key": key}), status)
@@ -658,3 +683,23 @@ def test_no_question_makes_the_service_fail(world: World, query: dict[str, str])
     safe = {name: value.encode("utf-8", "replace").decode() for name, value in query.items()}
     answer = world.client.get("/v1/coalitions/willing/timeline", params=safe)
     assert answer.status_code in (200, 400), answer.text
+
+
+def test_a_method_that_an_address_does_not_take_is_told_all_that_it_takes(world: World) -> None:
+    answer = world.client.request("OPTIONS", "/v1/coalitions")
+    check_problem(answer, 405)
+    assert answer.headers["Allow"] == "GET, POST"
+
+
+def test_what_is_no_http_is_refused_like_everything_else(database: str) -> None:
+    with open_folder() as folder, serving(folder, "--no-seeds", DATABASE_URL=database) as server:
+        for line in (b"nonsense zqCanaryqz", b"GET / HTTP/1.1\r\nzqCanaryqz", b"GET /\x01zqCanaryqz HTTP/1.1"):
+            with socket.create_connection((server.host, server.port), timeout=PATIENCE) as connection:
+                connection.sendall(line + b"\r\n\r\n")
+                answer = http.client.HTTPResponse(connection)
+                answer.begin()
+                content = answer.read()
+            assert answer.status == 400
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert json.loads(content)["type"] == "/problems/bad-request"
+            assert CANARY not in content.decode()

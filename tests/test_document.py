@@ -23,6 +23,7 @@ from service.web.kinds_of_problem import KINDS as PROBLEMS
 from service.web.serving import Door
 from service.web.vocabulary import TAGS
 from tests.conftest import fresh_database
+from tests.examples import FILE, render, storyteller, tell
 from tests.registry import Json, client_of, note, post, recording, register, registry, settings_for, statement
 
 SEEDS = Path(__file__).parents[1] / "seeds"
@@ -129,7 +130,28 @@ def test_every_example_is_what_its_schema_says() -> None:
         for value in shown:
             Draft202012Validator({**part["schema"], **schemas}).validate(value)
             count += 1
-    assert count > 50
+    assert count > 100
+
+
+def test_the_examples_are_what_the_service_takes_and_answers(database: str) -> None:
+    with storyteller(database) as client:
+        told = render(tell(client))
+    assert told == FILE.read_text(encoding="utf-8"), "run `python -m tests.examples`, and look at what has changed"
+
+
+@pytest.mark.parametrize("operation", sorted(operations()))
+def test_every_operation_shows_an_example_of_the_json_that_it_takes_and_answers(operation: str) -> None:
+    found = operations()[operation]
+    taken = found.get("requestBody", {}).get("content", {}).get("application/json")
+    assert taken is None or taken["examples"]
+    answered = [
+        answer["content"]["application/json"]
+        for status, answer in found["responses"].items()
+        if status in ("200", "201", "202") and "application/json" in answer.get("content", {})
+    ]
+    assert (
+        not answered or operation in ("getDocument", "getNewerDocument") or any(one.get("examples") for one in answered)
+    )
 
 
 def test_the_document_is_served_and_kept_by_its_etag(database: str) -> None:

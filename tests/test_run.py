@@ -59,6 +59,7 @@ CLI = ["python", "-m", "service.cli"]
         (["no-such-thing"], [*CLI, "no-such-thing"]),
         (["bench", "--quick"], ["python", "-m", "benchmarks", "--quick"]),
         (["torture", "--rounds", "9"], ["python", "-m", "tests.torture", "--rounds", "9"]),
+        (["fuzz", "--minutes", "9"], ["python", "-m", "tests.fuzzing", "--minutes", "9"]),
     ],
 )
 def test_arguments_reach_the_right_program(run: Any, arguments: list[str], command: list[str]) -> None:

@@ -1,14 +1,15 @@
 """What every computed answer shares: the point asked about, the rows behind it, what may also hold, and pages."""
 
+import asyncio
 import base64
 import binascii
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
 from fastapi import Request
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from starlette.responses import Response
 
 from service.database import Connection
@@ -16,8 +17,10 @@ from service.domain.answers import Json, Moment, in_force, may_be, shape
 from service.domain.dates import parse_instant, render_instant
 from service.domain.errors import Fault, Invalid, Unknown
 from service.domain.kinds import parse_kind
+from service.domain.statement import check_printable
 from service.domain.subject import SubjectKey
 from service.segments.query import Basis, Point, References, Scope, StateRow, is_registered, states_at
+from service.segments.search import Sought, find_positions, parse_sought
 from service.web.asking import Asked, AskedView, basis_of, find_point, moment_of, parse_parameter
 from service.web.fields import Outline
 from service.web.sending import PINNED, PRIVATE, answer, most_rows, next_page, page_size
@@ -56,6 +59,17 @@ class Found:
     def only(self, keep: Callable[[SubjectKey], bool]) -> "Found":
         """Some of the subjects; what holds across subjects stays as it was found."""
         return replace(self, rows=[row for row in self.rows if keep(row.key)])
+
+    def told_in(self, positions: Collection[int]) -> "Found":
+        """What some statements are behind, and what they may make of it."""
+        told = [
+            row._replace(
+                state=row.state if any(one["position"] in positions for one in row.references) else None,
+                possible=[one for one in row.possible if one["position"] in positions],
+            )
+            for row in self.rows
+        ]
+        return replace(self, rows=told)
 
     def shapes(self) -> list[Json]:
         """Each subject that has a state, in its family's shape."""
@@ -99,6 +113,43 @@ async def check_coalition(connection: Connection, slug: str, known_position: int
     """Raises `Unknown` where no coalition had been registered under the slug by a position."""
     if not await is_registered(connection, slug, known_position):
         raise Unknown("No coalition is registered under this slug; GET /v1/coalitions lists those that are.")
+
+
+Words = Annotated[
+    Annotated[str, AfterValidator(check_printable)] | None,
+    Field(
+        max_length=200,
+        description="words, all of which are in what was stated (summary, quote, who speaks, titles and other texts), "
+        "whatever their case and accents, or in the name of an actor of it, in any language",
+    ),
+]
+
+
+async def sought_in(q: str | None) -> Sought:
+    """What a text seeks. The names of actors are loaded when first they are needed, which takes a while."""
+    return await asyncio.to_thread(parse_sought, q) if q else parse_sought(None)
+
+
+class AskedSubjects(AskedPage):
+    """The parameters of a list of subjects."""
+
+    q: Words = None
+
+
+async def find_listed(
+    served: Services, asked: AskedSubjects, point: Asked, coalition: str, family: str, *, actor: str | None = None
+) -> Found:
+    """The subjects of a family; where words are sought, those of which a statement behind them holds all."""
+    values = {"coalition": coalition, "families": [family, "ceasefire"] if family == "pledge" else [family]}
+    every = await find_states(served, point, Scope.FAMILIES, values)
+    found = every.only(lambda key: key.family == family and actor in (None, key.actor))
+    sought = await sought_in(asked.q)
+    if not sought.words:
+        return found
+    at = {"as_of": found.basis.as_of, "known": found.basis.known_position}
+    async with served.pool.connection() as connection:
+        positions = await find_positions(connection, sought, {**at, "coalition": coalition, "family": family})
+    return found.told_in(positions)
 
 
 def known_kind(kind: str | None) -> str | None:

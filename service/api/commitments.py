@@ -5,7 +5,7 @@ from pydantic import Field
 from starlette.responses import RedirectResponse, Response
 
 from service.api.answered import CommitmentPage, CountryAnswer
-from service.api.answering import AskedPage, continued, find_states, page
+from service.api.answering import AskedSubjects, continued, find_listed, find_states, page
 from service.api.following import follow_country, follow_family
 from service.api.outlines import COUNTRY, STATES
 from service.api.past import TIMEMAP_ANSWERS, AskedTimeMap, answer_timemap, find_past
@@ -32,7 +32,7 @@ class AskedCountry(Asked):
     coalition: Slug | None = Field(None, description="one coalition; default all")
 
 
-class AskedCommitments(AskedPage):
+class AskedCommitments(AskedSubjects):
     """The filters of a coalition's commitments."""
 
     country: str | None = Field(None, max_length=100, description="code or name of an actor")
@@ -161,10 +161,7 @@ async def list_commitments(request: Request, coalition: str) -> Response:
     asked = read_query(request, AskedCommitments)
     served = services(request)
     point, _ = continued(asked)
-    values = {"coalition": coalition, "families": ["pledge", "ceasefire"]}
-    country = _filter_actor(asked.country)
-    every = await find_states(served, point, Scope.FAMILIES, values)
-    found = every.only(lambda key: key.family == "pledge" and country in (None, key.actor))
+    found = await find_listed(served, asked, point, coalition, "pledge", actor=_filter_actor(asked.country))
     rungs = LADDER[asked.min_firmness.rung :] if asked.min_firmness else LADDER
     items = [
         one

@@ -16,7 +16,7 @@ from service.api.answered import (
     SubjectAnswer,
     WarningPage,
 )
-from service.api.answering import AskedPage, continued, find_states, page
+from service.api.answering import AskedSubjects, continued, find_listed, find_states, page
 from service.api.following import follow_family, follow_subject
 from service.api.outlines import HISTORIES, STATES
 from service.domain.answers import Json, shape
@@ -49,12 +49,10 @@ def _list_family(family: str) -> Callable[..., Awaitable[Response]]:
     async def list_subjects(request: Request, coalition: str) -> Response:
         if wants_feed(request):
             return await follow_family(request, coalition, family)
-        asked = read_query(request, AskedPage)
+        asked = read_query(request, AskedSubjects)
         served = services(request)
         point, _ = continued(asked)
-        families = [family, "ceasefire"] if family == "pledge" else [family]
-        every = await find_states(served, point, Scope.FAMILIES, {"coalition": coalition, "families": families})
-        found = every.only(lambda key: key.family == family)
+        found = await find_listed(served, asked, point, coalition, family)
         return page(request, found, asked, found.shapes(), STATES[family])
 
     return list_subjects
@@ -67,7 +65,7 @@ for plural, (singular, answered) in LISTED.items():
         methods=["GET"],
         operation_id=f"list{plural.capitalize()}",
         openapi_extra=documented(
-            AskedPage, answers=view(answered, f"The {plural} of a coalition, by id.", paged=True), refuses=[404]
+            AskedSubjects, answers=view(answered, f"The {plural} of a coalition, by id.", paged=True), refuses=[404]
         ),
         summary=f"The {plural} of a coalition",
     )

@@ -1,15 +1,23 @@
 """What was said when, and what changed between two points on both axes."""
 
-from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import AfterValidator, Field
+from pydantic import Field
 from starlette.responses import Response
 
 from service.api.answered import Changes as ChangesAnswer
 from service.api.answered import TimelinePage
-from service.api.answering import AskedPage, Cursor, check_coalition, continued, kept_for_ever, known_kind
+from service.api.answering import (
+    AskedPage,
+    Cursor,
+    Words,
+    check_coalition,
+    continued,
+    kept_for_ever,
+    known_kind,
+    sought_in,
+)
 from service.api.following import follow_coalition
 from service.api.outlines import CHANGES, TIMELINE
 from service.domain.actors import parse_actor
@@ -17,10 +25,19 @@ from service.domain.answers import Json
 from service.domain.changes import Difference
 from service.domain.dates import parse_as_of, parse_edtf, parse_instant, render_instant
 from service.domain.errors import Fault, Invalid
-from service.domain.statement import check_printable
 from service.segments.query import Basis, Point, Scope, resolve_known_at, states_at
 from service.segments.timeline import Told, count_statements, list_changes, list_statements
-from service.web.asking import LAST, AskedView, basis_of, find_point, moment_of, parse_parameter, read_query
+from service.web.asking import (
+    INSTANT,
+    LAST,
+    MOMENT,
+    AskedView,
+    basis_of,
+    find_point,
+    moment_of,
+    parse_parameter,
+    read_query,
+)
 from service.web.atom import wants_feed
 from service.web.describing import documented, view
 from service.web.formats import address_of
@@ -37,9 +54,7 @@ class AskedTimeline(AskedPage):
     country: str | None = Field(None, max_length=100, description="code or name of an actor")
     from_: str | None = Field(None, alias="from", description="occurred on or after")
     to: str | None = Field(None, description="occurred on or before")
-    q: Annotated[str, AfterValidator(check_printable)] | None = Field(
-        None, max_length=200, description="text in what is recorded"
-    )
+    q: Words = None
 
 
 @router.get(
@@ -73,7 +88,7 @@ async def get_timeline(request: Request, coalition: str) -> Response:
         "country": asked.country and parse_parameter("country", asked.country, parse_actor),
         "from": first,
         "to": final,
-        "q": asked.q,
+        **(await sought_in(asked.q)).values,
     }
     limit = page_size(request, asked.limit)
     last = (parse_parameter("after", cursor.last[0], parse_instant), cursor.last[1]) if cursor else None
@@ -126,12 +141,12 @@ def _told(one: Told) -> Json:
 class AskedChanges(AskedView):
     """Two points on both axes."""
 
-    from_: str = Field(alias="from", description="the earlier moment of valid time")
-    to: str = Field(description="the later moment of valid time")
-    from_known_at: str | None = None
+    from_: str = Field(alias="from", description="the earlier moment of valid time", json_schema_extra=MOMENT)
+    to: str = Field(description="the later moment of valid time", json_schema_extra=MOMENT)
+    from_known_at: str | None = Field(None, json_schema_extra=INSTANT)
     from_known_position: int | None = Field(None, ge=0, le=2**62)
     from_position: int | None = Field(None, ge=0, le=2**62, description="short for from_known_position")
-    to_known_at: str | None = None
+    to_known_at: str | None = Field(None, json_schema_extra=INSTANT)
     to_known_position: int | None = Field(None, ge=0, le=2**62)
     to_position: int | None = Field(None, ge=0, le=2**62, description="short for to_known_position")
 

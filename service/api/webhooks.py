@@ -36,7 +36,7 @@ WEBHOOKS, DELIVERIES = listing(members_of(WebhookPage)), listing(members_of(Deli
 
 HookUrl = Annotated[str, Field(max_length=2000), AfterValidator(parse_url)]
 Description = Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$")]
-Position = Annotated[int, Field(ge=0, le=2**62)]
+Position = Annotated[int, Field(strict=True, ge=0, le=2**62)]
 _LONGEST_OVERLAP = 168
 
 

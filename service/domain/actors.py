@@ -196,6 +196,13 @@ def find_actors(q: str, limit: int) -> list[Actor]:
     return [get_actor(code) for code in best[: max(limit, 0)]]
 
 
+@lru_cache(maxsize=1_024)
+def codes_named(word: str) -> frozenset[str]:
+    """Every country and organisation of which a name, in any language, has a word that begins with the text."""
+    folded = _fold(word) if len(word) <= MAX_LENGTH else ""
+    return frozenset(code for key, code, _ in _search_list() if folded and f" {key}".find(f" {folded}") >= 0)
+
+
 def _rank(key: str, sought: str, tier: int) -> int | None:
     """Place a hit: whole before beginning before word before part, then English before other names."""
     at = key.find(sought)

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from service.domain.actors import ActorCode
 from service.domain.dates import Edtf, parse_edtf
-from service.domain.statement import Line, Slug, Statement, Text, Value
+from service.domain.statement import Count, Flag, Line, Slug, Statement, Text, Value
 from service.domain.subject import Change, Family, Item, SubjectState, day_after, mentioned
 
 
@@ -63,8 +63,8 @@ class ProposalTerms(Value):
 
     title: Line | None = None
     scope: Scope | None = None
-    duration_days: int | None = Field(None, ge=1, le=36_500)
-    unconditional: bool | None = None
+    duration_days: Count | None = Field(None, ge=1, le=36_500)
+    unconditional: Flag | None = None
     terms: tuple[Term, ...] | None = Field(None, min_length=1, max_length=100)
     document: Line | None = None
     monitoring_lead: ActorCode | None = None

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from service.domain.actors import ActorCode
 from service.domain.dates import Edtf, parse_edtf, render_instant
-from service.domain.statement import Line, Slug, Statement, Text, Value
+from service.domain.statement import Count, Line, Slug, Statement, Text, Value
 from service.domain.subject import Change, Family, Item, SubjectState, day_after, mentioned
 
 
@@ -68,7 +68,7 @@ class MeetingTerms(Value):
     hosts: tuple[ActorCode, ...] | None = Field(None, min_length=1, max_length=20)
     chairs: tuple[ActorCode, ...] | None = Field(None, min_length=1, max_length=20)
     participants: tuple[Participant, ...] | None = Field(None, min_length=1, max_length=200)
-    claimed_participants: int | None = Field(None, ge=0, le=10_000, description="how many, as somebody claims")
+    claimed_participants: Count | None = Field(None, ge=0, le=10_000, description="how many, as somebody claims")
     outcomes: tuple[Outcome, ...] | None = Field(None, min_length=1, max_length=50)
     follow_up: Text | None = None
     cleared: tuple[Literal["date", "place", "format", "claimed_participants", "follow_up"], ...] = ()

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from service.domain.statement import Speaker, Statement, Text, Value
+from service.domain.statement import Count, Speaker, Statement, Text, Value
 from service.domain.subject import Change, Family, Item, SubjectState
 
 
@@ -29,7 +29,7 @@ class MembershipTerms(Value):
     """A role of the actors, or a claimed count of members."""
 
     role: Role | None = None
-    claimed_count: int | None = Field(None, ge=0, le=10_000)
+    claimed_count: Count | None = Field(None, ge=0, le=10_000)
     text: Text | None = None
 
     @model_validator(mode="after")

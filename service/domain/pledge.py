@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from service.domain.actors import ActorCode
 from service.domain.dates import Edtf
 from service.domain.quantities import Money, Quantity, add_money, add_quantity, compare_ranges, range_of
-from service.domain.statement import Line, Statement, Text, Value
+from service.domain.statement import Flag, Line, Statement, Text, Value
 from service.domain.subject import Change, Family, Item, SubjectState, day_after, mentioned
 
 
@@ -150,7 +150,7 @@ class DeliveryTerms(Value):
     category: Category | None = None
     quantity: Quantity | None = None
     money: Money | None = None
-    complete: bool | None = Field(None, description="true: with this the pledge is fulfilled")
+    complete: Flag | None = Field(None, description="true: with this the pledge is fulfilled")
     description: Text | None = None
 
 

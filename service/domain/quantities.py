@@ -5,9 +5,9 @@ from functools import lru_cache
 from typing import Annotated, Any, Self
 
 import pycountry
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from service.domain.statement import Line, Value
+from service.domain.statement import Flag, Line, Value
 
 LARGEST = 2**53 - 1  # the largest integer that canonical JSON (RFC 8785) may hold
 
@@ -72,7 +72,7 @@ class Quantity(Value):
     min: Number | None = None
     max: Number | None = None
     unit: Unit | None = None
-    approximate: bool = False
+    approximate: Flag = False
     text: Line | None = Field(None, description="the words, where no number was given, such as “thousands”")
 
     @model_validator(mode="after")
@@ -87,8 +87,14 @@ class Quantity(Value):
         return self
 
 
+def _with_amount(schema: dict[str, Any]) -> None:
+    schema["properties"]["amount"] = {**schema["properties"]["min_amount"]["anyOf"][0], "description": "both ends"}
+
+
 class Money(Value):
     """A sum as stated, in its own currency; ``amount`` is short for both ends being the same."""
+
+    model_config = ConfigDict(json_schema_extra=_with_amount)
 
     min_amount: Amount | None = None
     max_amount: Amount | None = None

@@ -15,6 +15,7 @@ import orjson
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -25,6 +26,7 @@ from pydantic import (
 from service.domain.actors import ActorCode, is_person, person_code
 from service.domain.dates import END, Bounds, Edtf, parse_edtf
 
+_DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
@@ -49,6 +51,26 @@ Line = Annotated[
 Language = Annotated[
     str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$"), Field(examples=["en", "uk", "pt-BR"])
 ]
+
+
+def _no_truth(given: Any) -> Any:  # noqa: ANN401 - what a client sent
+    """A truth is no number, though Python takes one for the other."""
+    if isinstance(given, bool):
+        raise ValueError("is not a number")  # noqa: TRY004 - pydantic reports ValueError
+    return given
+
+
+def _only_a_day(given: Any) -> Any:  # noqa: ANN401 - what a client sent, or what a seed file holds
+    if isinstance(given, str) and _DAY.fullmatch(given) is None:
+        raise ValueError("is no day; send one such as 2025-07-10")
+    if isinstance(given, int | float):
+        raise ValueError("is no day; send one such as 2025-07-10")  # noqa: TRY004 - pydantic reports ValueError
+    return given
+
+
+Count = Annotated[int, Field(strict=True)]
+Flag = Annotated[bool, Field(strict=True)]
+Day = Annotated[date, BeforeValidator(_only_a_day)]
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s\x00-\x1f]+$", max_length=2000)]
 
 
@@ -124,7 +146,7 @@ class Speaker(Value):
     actor: ActorCode | None = Field(None, description="on whose behalf; null where the report itself speaks")
     name: Line | None = None
     post: Line | None = Field(None, description="the post held on that date, not today's")
-    official: bool = Field(True, description="false: a voice that does not speak for the state")
+    official: Flag = Field(True, description="false: a voice that does not speak for the state")
 
 
 class Source(Value):
@@ -133,14 +155,14 @@ class Source(Value):
     title: Line
     publisher: Line | None = None
     url: Url | None = None
-    published_on: date | None = None
-    retrieved_on: date | None = None
+    published_on: Day | None = None
+    retrieved_on: Day | None = None
     archive_url: Url | None = None
     language: Language | None = None
     type: SourceType | None = None
     derived_from: Line | None = Field(None, description="the original that this one retells")
     reliability: Literal["A", "B", "C", "D", "E", "F"] | None = None
-    credibility: Literal[1, 2, 3, 4, 5, 6] | None = None
+    credibility: Annotated[Literal[1, 2, 3, 4, 5, 6], BeforeValidator(_no_truth)] | None = None
 
     @property
     def origin(self) -> str:

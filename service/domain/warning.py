@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from service.domain.actors import ActorCode
-from service.domain.statement import Statement, Text, Value
+from service.domain.statement import Flag, Statement, Text, Value
 from service.domain.subject import Change, Family, Item, SubjectState, mentioned
 
 
@@ -46,7 +46,7 @@ class WarningTerms(Value):
     consequence: Text | None = Field(None, description="what is threatened then")
     threat: Threat | None = None
     severity: Severity | None = None
-    explicit: bool | None = None
+    explicit: Flag | None = None
 
 
 class WarningOutcome(Value):

@@ -36,9 +36,15 @@ class Shape(Enum):
 
     TEXT = "one cell"
     WHOLE = "one cell with a whole number"
+    TRUTH = "one cell with true or false"
     WORDS = "one cell, parted"
     OBJECT = "a cell for each of its fields"
     OBJECTS = "one cell of JSON, or a cell for each field of each"
+
+
+_PLAIN = {int: Shape.WHOLE, bool: Shape.TRUTH}
+_TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_LONGEST_WHOLE = 9  # no count and no code is longer
 
 
 class Field(NamedTuple):
@@ -66,6 +72,8 @@ def _field(annotation: Any) -> Field:  # noqa: ANN401 - any annotation
     if origin is tuple:
         below = _field(inner[0]).below
         return Field(Shape.OBJECTS if below else Shape.WORDS, below)
+    if annotation in _PLAIN:
+        return Field(_PLAIN[annotation], {})
     if origin is Literal:
         return Field(Shape.WHOLE if isinstance(inner[0], int) else Shape.TEXT, {})
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
@@ -181,10 +189,8 @@ def _in_order(column: str) -> list[tuple[int, str]]:
 
 
 def _parse(cell: str, shape: Shape) -> Any:  # noqa: ANN401 - any JSON
-    if shape is Shape.WHOLE and cell.isascii() and cell.isdigit() and len(cell) < 10:  # noqa: PLR2004 - no code is longer
-        return int(cell)
     if shape not in (Shape.WORDS, Shape.OBJECTS):
-        return cell
+        return plain(cell, shape)
     try:
         if shape is Shape.WORDS:
             return parted(cell)
@@ -194,6 +200,13 @@ def _parse(cell: str, shape: Shape) -> Any:  # noqa: ANN401 - any JSON
     if not isinstance(listed, list):
         raise ValueError("is no list of objects")  # noqa: TRY004 - a fault of the cell
     return listed
+
+
+def plain(cell: str, shape: Shape) -> Any:  # noqa: ANN401 - a text, a number or a truth
+    """A cell as the JSON that its field takes; what cannot be read so stays a text, which the field then refuses."""
+    if shape is Shape.WHOLE and cell.isascii() and cell.isdigit() and len(cell) <= _LONGEST_WHOLE:
+        return int(cell)
+    return _TRUTHS.get(cell.strip().lower(), cell) if shape is Shape.TRUTH else cell
 
 
 def put(content: Json, path: tuple[str | int, ...], value: Any) -> None:  # noqa: ANN401 - any JSON

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO, NamedTuple
 from service.domain.errors import Fault
 from service.domain.kinds import KINDS
 from service.reading.amounts import parse_amount, parse_currency
-from service.reading.columns import Shape, find_column, find_place, put
+from service.reading.columns import Shape, find_column, find_place, plain, put
 from service.reading.mapping import Mapping, Otherwise, Rule, Together, Words, escape, fill_in, fold
 from service.reading.occurrences import Occurrences, digest_of
 from service.reading.phrases import Dated, parse_phrase
@@ -254,16 +254,14 @@ def _shaped(value: Any, shape: Shape) -> Any:  # noqa: ANN401 - any JSON
     if isinstance(value, Dated):
         return value.edtf
     if isinstance(value, Decimal):
-        return f"{value.normalize():f}"
+        return plain(f"{value.normalize():f}", shape)
     if shape is Shape.WORDS:
         return value if isinstance(value, list) else [value]
     if isinstance(value, list):
         if len(value) > 1:
             raise ValueError("has room for one thing, and was given several")
         value = value[0]
-    if shape is Shape.WHOLE and value.isascii() and value.isdigit():
-        return int(value)
-    return value
+    return plain(value, shape)
 
 
 def _pointer(field: str) -> str:

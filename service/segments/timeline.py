@@ -11,6 +11,7 @@ from service.database import Connection, fetch
 from service.domain.changes import Difference, View, differences
 from service.domain.subject import SubjectKey
 from service.segments.query import Basis, Point, References, Scope, StateRow, states_at
+from service.segments.search import HOLDS
 
 Json = dict[str, Any]
 
@@ -37,16 +38,19 @@ WHERE s.coalition = %(coalition)s AND s.known_from <= %(known)s AND s.known_to >
   AND (%(country)s::text IS NULL OR %(country)s = ANY(s.actors))
   AND (%(from)s::timestamptz IS NULL OR s.latest >= %(from)s)
   AND (%(to)s::timestamptz IS NULL OR s.earliest <= %(to)s)
-  AND (%(q)s::text IS NULL OR strpos(lower(coalesce(s.content, e.body)::text), lower(%(q)s)) > 0)
+  AND {holds}
 """
 _DEFINITE = (
-    _TIMELINE.format(when="s.latest <= %(as_of)s")
+    _TIMELINE.format(when="s.latest <= %(as_of)s", holds=HOLDS)
     + """  AND (%(last)s::timestamptz IS NULL OR (s.latest, s.position) > (%(last)s, %(last_position)s))
 ORDER BY s.latest, s.position LIMIT %(limit)s
 """
 )
-_COUNT = f"SELECT count(*) FROM ({_TIMELINE.format(when='s.latest <= %(as_of)s')}) AS definite"
-_POSSIBLE = _TIMELINE.format(when="s.earliest <= %(as_of)s AND s.latest > %(as_of)s") + "ORDER BY s.latest, s.position"
+_COUNT = f"SELECT count(*) FROM ({_TIMELINE.format(when='s.latest <= %(as_of)s', holds=HOLDS)}) AS definite"
+_POSSIBLE = (
+    _TIMELINE.format(when="s.earliest <= %(as_of)s AND s.latest > %(as_of)s", holds=HOLDS)
+    + "ORDER BY s.latest, s.position"
+)
 
 
 async def list_statements(

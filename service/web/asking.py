@@ -6,7 +6,7 @@ from typing import TypeVar
 from urllib.parse import urlencode
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from service.database import Connection
 from service.domain.answers import Json, Moment
@@ -18,6 +18,14 @@ from service.web.formats import address_of
 from service.web.serving import Services
 
 Parsed = TypeVar("Parsed")
+
+
+MOMENT: dict[str, JsonValue] = {
+    "pattern": "^[0-9]{4}(-[0-9]{2}(-[0-9]{2}(T.+)?)?)?$",
+    "examples": ["2025-07-31", "2025-07", "2025-07-31T12:00:00Z"],
+}
+INSTANT: dict[str, JsonValue] = {"format": "date-time", "examples": ["2026-11-22T10:00:00Z"]}
+"""What the document says of parameters that are read by hand, so that a refusal can say what to send instead."""
 
 
 class AskedView(BaseModel):
@@ -34,9 +42,13 @@ class Asked(AskedView):
     """The parameters of a computed answer: which point on both axes."""
 
     as_of: str | None = Field(
-        None, description="valid time: a date (to the end of that day, UTC) or an instant; default now"
+        None,
+        description="valid time: a date (to the end of that day, UTC) or an instant; default now",
+        json_schema_extra=MOMENT,
     )
-    known_at: str | None = Field(None, description="record time as an instant; default the head of the log")
+    known_at: str | None = Field(
+        None, description="record time as an instant; default the head of the log", json_schema_extra=INSTANT
+    )
     known_position: int | None = Field(None, ge=0, le=2**62, description="record time as an exact position in the log")
 
 

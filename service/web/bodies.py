@@ -1,5 +1,6 @@
 """What a write sends: JSON, bounded, and named by the version that it changes."""
 
+import re
 from collections.abc import AsyncGenerator
 from typing import TypeVar
 
@@ -11,7 +12,7 @@ from service.domain.kinds import invalid
 from service.web.serving import services
 
 _JSON = "application/json"
-_LONGEST_KEY = 255
+_KEY = re.compile("[ -~]{1,255}")
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -62,8 +63,8 @@ def find_key(request: Request) -> str | None:
     if key is None:
         return None
     bare = key.strip().strip('"')
-    if not 0 < len(bare) <= _LONGEST_KEY:
-        detail = f"Send an Idempotency-Key of 1 to {_LONGEST_KEY} characters."
+    if _KEY.fullmatch(bare) is None:
+        detail = "Send an Idempotency-Key of 1 to 255 printable ASCII characters."
         raise Invalid(detail, Fault("/header/idempotency-key", "length", detail))
     return bare
 

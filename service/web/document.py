@@ -80,7 +80,7 @@ def render_document(
         "info": {
             "title": title,
             "version": release,
-            "summary": "Who has promised what, as of any date and as known at any moment.",
+            "summary": "Who has promised what, on which conditions, as of any date and as known at any moment.",
             "description": ABOUT,
         },
         "servers": [{"url": "/", "description": "this registry"}],
@@ -117,7 +117,9 @@ def _operation(door: Door, schemas: "Schemas", version: str) -> Json:
     summary, _, description = (door.summary or door.description).partition("\n\n")
     told = LIMITS if HTTPStatus.TOO_MANY_REQUESTS in said.refuses else ()
     answers = {
-        str(status): _answer(replace(one, headers=(*one.headers, *told)), schemas, version, examples)
+        str(status): _answer(
+            replace(one, headers=(*one.headers, *told)), schemas, version, examples.get(str(status), {})
+        )
         for status, one in said.answers.items()
     }
     refusals = {str(status): {"$ref": f"#/components/responses/{_name_of(status)}"} for status in sorted(said.refuses)}
@@ -166,7 +168,7 @@ def _parameter(name: str, where: str, about: Json, *, required: bool) -> Json:
         "required": required,
         "description": about["description"],
         "schema": {"type": "string", **schema},
-        "example": about["example"],
+        **({"example": about["example"]} if "example" in about else {}),
     }
 
 
@@ -204,14 +206,13 @@ def _body(said: Described, schemas: "Schemas", version: str, examples: Json) -> 
 
 
 def _answer(one: Answer, schemas: "Schemas", version: str, examples: Json) -> Json:
-    shown = examples.get("answer", {})
     return {
         "description": one.what,
         "headers": {name: _sent(name) for name in (*one.headers, *_ALWAYS)},
         **(
             {
                 "content": {
-                    media: _media(kind, schemas, version, shown if media == "application/json" else {})
+                    media: _media(kind, schemas, version, examples if media == "application/json" else {})
                     for media, kind in one.content.items()
                 }
             }
@@ -230,7 +231,7 @@ def _media(kind: Any, schemas: "Schemas", version: str, examples: Json) -> Json:
     shown = {"examples": {name: {"value": value} for name, value in examples.items()}} if examples else {}
     if isinstance(kind, Items):
         items = schemas.of(kind.of)
-        return {"itemSchema": items, **shown} if version == "3.2" else {"schema": {"type": "string"}, **shown}
+        return {"itemSchema" if version == "3.2" else "schema": items, **shown}  # 3.1 can say it of one alone
     return {"schema": kind if isinstance(kind, dict) else schemas.of(kind), **shown}
 
 

@@ -1,5 +1,6 @@
 """Every kind of problem that the service answers with, and the page that explains it: `type` leads there."""
 
+import re
 from html import escape
 from typing import NamedTuple
 
@@ -173,11 +174,16 @@ async def explain_problem(request: Request, name: str) -> Response:
     for status, kind in KINDS.items():
         if kind.name == name:
             body = (
-                f"<p>Status {status}</p>\n<h2>What has happened</h2>\n<p>{escape(kind.what)}</p>\n"
-                f'<h2>What helps</h2>\n<p>{escape(kind.remedy)}</p>\n<p><a href="/problems">All problems</a></p>'
+                f"<p>Status {status}</p>\n<h2>What has happened</h2>\n<p>{_words(kind.what)}</p>\n"
+                f'<h2>What helps</h2>\n<p>{_words(kind.remedy)}</p>\n<p><a href="/problems">All problems</a></p>'
             )
             return _page(request, escape(kind.title), body)
     raise Unknown("There is no such kind of problem; GET /problems lists them.")
+
+
+def _words(text: str) -> str:
+    """A text as HTML; what stands between backticks is code."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def _page(request: Request, title: str, body: str) -> Response:

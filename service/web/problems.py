@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request
 from psycopg_pool import PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from service.domain import errors
 from service.domain.answers import Json
@@ -93,11 +94,20 @@ async def _unreachable(request: Request, _: Exception) -> Response:
     )
 
 
-async def _http(_: Request, error: Exception) -> Response:
+async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     details = {404: "Nothing is served at this address.", 405: "This address does not take this method."}
     status = error.status_code if error.status_code in KINDS else HTTPStatus.BAD_REQUEST
-    return problem(status, details.get(status, KINDS[status].what), headers=dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:  # the framework names those of one route; others share its address
+        headers["Allow"] = ", ".join(_methods_at(request))
+    return problem(status, details.get(status, KINDS[status].what), headers=headers)
+
+
+def _methods_at(request: Request) -> list[str]:
+    """The methods that an address takes."""
+    matched = (route for route in request.app.router.routes if route.matches(request.scope)[0] is not Match.NONE)
+    return sorted({method for route in matched for method in route.methods})
 
 
 def failed(request_id: str) -> Response:

@@ -7,10 +7,8 @@ from service.web.kinds_of_problem import KINDS
 
 Json = dict[str, Any]
 
-ABOUT = """Who has promised what, on which conditions, as of any date and as known at any moment.
-
-Two times run through everything: `as_of` is the world (what had been said or done by then), `known_position` or
-`known_at` the register (what had been recorded by then). Whoever leaves them out asks about now.
+ABOUT = """Two times run through everything: `as_of` is the world (what had been said or done by then),
+`known_position` or `known_at` the register (what had been recorded by then). Whoever leaves them out asks about now.
 
 Every list and view also comes as a table: add `.csv`, `.xlsx`, `.jsonl` or `.parquet` to its path, or ask for the type
 in `Accept`. With `fields` an answer has the members that are named; its schema is that of a whole one. Every refusal
@@ -72,8 +70,7 @@ TAKEN: dict[str, Json] = {
         "description": "makes a repetition safe: the same key and body have one effect",
         "minLength": 1,
         "maxLength": 255,
-        "pattern": "^[!#-~]+$",
-        "example": "2a5e1c",
+        "pattern": "^[!-~]([ -~]*[!-~])?$",
     },
     "webhook-id": {
         "description": "names the message, the same at every attempt: the event's id",

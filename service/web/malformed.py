@@ -1,0 +1,21 @@
+"""What is no HTTP never reaches a route: the web server refuses it by itself, and here in the form of all refusals."""
+
+from http import HTTPStatus
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from service.web.problems import problem
+
+_DETAIL = "This is no valid HTTP request; a client library sends one, whatever the values in it are."
+
+
+class Protocol(HttpToolsProtocol):
+    """HTTP as the web server reads it."""
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuses what cannot be read, without repeating any of it, and ends the connection."""
+        del msg
+        refusal = problem(HTTPStatus.BAD_REQUEST, _DETAIL, headers={"Connection": "close"})
+        head = b"".join(b"%b: %b\r\n" % header for header in [*self.server_state.default_headers, *refusal.raw_headers])
+        self.transport.write(b"HTTP/1.1 400 Bad Request\r\n" + head + b"\r\n" + bytes(refusal.body))
+        self.transport.close()
