@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks.append import measure_batches, measure_single
+from benchmarks.feeding import measure_feed
 from benchmarks.growth import measure_growth
 from benchmarks.lookup import measure_lookup
 from benchmarks.machine import BenchError, Machine, describe, running_machine
@@ -24,6 +25,7 @@ PARTS: dict[str, Callable[[Machine, Options, Report], None]] = {
     "c": measure_lookup,
     "d": measure_growth,
     "e": measure_whole_log,
+    "f": measure_feed,
 }
 _THOROUGH = Options(
     repeats=5, seconds=3.0, seed=1, connections=(1, 8, 16), writers=(4, 16),
@@ -37,7 +39,7 @@ _QUICK = Options(
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="./run bench", description=__doc__)
     parser.add_argument("--only", type=_parts, default=tuple(PARTS), metavar="a,b,…",
-                        help="a append, b batches, c as-of look-up, d growth, e import and rebuild")  # fmt: skip
+                        help="a append, b batches, c look-up, d growth, e import and rebuild, f live feed")  # fmt: skip
     parser.add_argument("--quick", action="store_true", help="two short repeats on small logs: whether it works")
     parser.add_argument("--repeats", type=_positive, help=f"default {_THOROUGH.repeats}")
     parser.add_argument("--seconds", type=float, help=f"of each measurement; default {_THOROUGH.seconds}")

@@ -80,17 +80,18 @@ def _stored(statement: dict[str, object]) -> bytes:
 
 def single_requests(port: int, seed: int) -> Iterator[bytes]:
     """Requests of one statement each, in coalitions that are registered before their first statement is sent."""
-    return (post("/v1/statements", orjson.dumps(one)) for one in _registered(port, seed))
+    return (post("/v1/statements", orjson.dumps(one)) for one in registered(port, seed))
 
 
 def batch_requests(port: int, seed: int) -> Iterator[bytes]:
     """Requests of a hundred statements each."""
-    statements = _registered(port, seed)
+    statements = registered(port, seed)
     while True:
         yield post("/v1/statements/batch", orjson.dumps(list(islice(statements, BATCH))))
 
 
-def _registered(port: int, seed: int) -> Iterator[dict[str, object]]:
+def registered(port: int, seed: int) -> Iterator[dict[str, object]]:
+    """Statements, each after its coalition was registered."""
     known = -1
     for number, one in growing_statements(seed):
         if number > known:

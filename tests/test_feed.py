@@ -109,30 +109,37 @@ def test_a_listener_hears_what_is_recorded_from_now_on(tmp_path: Path, database:
 
 
 def test_through_restarts_and_a_kill_nothing_is_missed_and_nothing_comes_twice(tmp_path: Path, database: str) -> None:
-    listener, late = Listener(), Listener("?after=0")
-    recorded = 1
+    listener, late, choosy = Listener(), Listener("?after=0"), Listener("?kind=position&country=TR")
+    recorded, wanted = 1, list[int]()
     with running(tmp_path, database) as server:
         start(server)
     for end in ("stop", "kill", "stop"):
         with running(tmp_path, database) as server:
-            listener.listen(server, last=listener.last or "1")
+            for one in (listener, choosy):
+                one.listen(server, last=one.last or "1")
             for number in range(8):
-                say(server, statement(subject=f"s-{number}"))
+                position = statement("position.stated", subject="force", actors=["TR"])
+                said = say(server, position if number in (3, 5) else statement(subject=f"s-{number}"))
+                wanted += [said["event"]["position"]] if number in (3, 5) else []
             recorded += 8
             if end == "stop":
-                assert wait_until(lambda: listener.last == str(recorded))  # noqa: B023 - asked at once
+                assert wait_until(lambda: listener.last == choosy.last == str(recorded))  # noqa: B023 - asked at once
                 assert server.end() == 0
             else:
                 server.kill()
             assert listener.ended.wait(20)
+            assert choosy.ended.wait(20)
     with running(tmp_path, database) as server:
         listener.listen(server)
         late.listen(server)
+        choosy.listen(server)
         say(server, statement())
 
         assert wait_until(lambda: listener.positions[-1:] == [recorded + 1] == late.positions[-1:])
         assert listener.positions == list(range(2, recorded + 2))
         assert late.positions == list(range(1, recorded + 2))
+        assert wait_until(lambda: choosy.last == str(recorded + 1))
+        assert choosy.positions == wanted
 
 
 def test_the_service_ends_within_five_seconds_while_many_listen(tmp_path: Path, database: str) -> None:

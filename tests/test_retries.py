@@ -27,7 +27,6 @@ from tests.profiles import histories
 from tests.registry import TOKEN, allow, statement
 
 _HEADERS = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
-_UNLIMITED = {"READS_PER_MINUTE": "0", "WRITES_PER_MINUTE": "0"}
 
 
 @dataclass
@@ -97,7 +96,7 @@ def registry(server_url: str, template: str) -> Iterator[Registry]:
     ):
         allow(url)
         with (
-            serving(folder, "--no-seeds", DATABASE_URL=url, **_UNLIMITED) as server,
+            serving(folder, "--no-seeds", DATABASE_URL=url) as server,
             cutting(server.port) as proxy,
         ):
             made = Registry(server, proxy, clients, url)
@@ -273,7 +272,7 @@ def _try(port: int, token: str, key: str) -> Reply:
 
 
 def test_a_key_has_one_effect_also_when_several_processes_are_asked_at_once(registry: Registry) -> None:
-    with open_folder() as folder, serving(folder, "--no-seeds", DATABASE_URL=registry.url, **_UNLIMITED) as other:
+    with open_folder() as folder, serving(folder, "--no-seeds", DATABASE_URL=registry.url) as other:
         for number in range(5):
             ports = [registry.server.port, other.port] * 4
             tries = [registry.clients.submit(_try, port, TOKEN, f"everywhere-{number}") for port in ports]
