@@ -261,6 +261,14 @@ def test_it_is_ready_only_with_the_tables_that_it_needs(database: str) -> None:
     assert "./run migrate" in refused.json()["detail"]
 
 
+def test_figures_are_as_open_as_reading_and_health_is_open_to_all(database: str) -> None:
+    with registry(database, reading_is_open=False) as client:
+        assert client.get("/metrics").status_code == 200
+        del client.headers["Authorization"]
+        assert client.get("/metrics").status_code == 401
+        assert [client.get(path).status_code for path in ("/healthz", "/readyz", "/version")] == [200] * 3
+
+
 def test_metrics_count_by_template_and_name_nobody(database: str) -> None:
     with registry(database) as client:
         post(client, statement())

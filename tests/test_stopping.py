@@ -65,6 +65,21 @@ def test_whoever_reads_slowly_or_not_at_all_does_not_hold_up_a_stop(tmp_path: Pa
         assert "Traceback" not in server.said()
 
 
+def test_a_request_that_never_comes_to_its_end_is_refused_when_the_service_does(tmp_path: Path, database: str) -> None:
+    with running(tmp_path, database) as server, socket.create_connection((server.host, server.port), 20) as client:
+        start(server)
+        head = "".join(f"{name}: {value}\r\n" for name, value in _HEADERS.items())
+        client.sendall(f"POST /v1/statements HTTP/1.1\r\nHost: registry\r\n{head}Content-Length: 99\r\n\r\n{{".encode())
+        time.sleep(0.5)
+        assert ended(server) < 5
+        refused = b"".join(iter(lambda: client.recv(4096), b""))
+        assert refused.startswith(b"HTTP/1.1 503 ")
+        assert b"\r\nretry-after: 1\r\n" in refused
+        assert b"same Idempotency-Key" in refused
+        told = [json.loads(line) for line in server.said().splitlines()]
+        assert [line["status"] for line in told if line["event"] == "request"] == [201, 503]
+
+
 def test_an_export_that_is_read_goes_on_to_its_end(tmp_path: Path, database: str) -> None:
     with running(tmp_path, database) as server:
         start(server)
