@@ -121,6 +121,7 @@ class Record:
         for quarrel in quarrels:
             if quarrel.ranks[one.event_id] == "normal":
                 above += [name for name, rank in quarrel.ranks.items() if rank == "preferred"]
+        above = [name for name in above if self.said[name].original != one.event_id]
         yields = any(not self.said[name].retracted for name in above)
         counts = not yields and "deprecated" not in ranks
         if one.retracted or not (counts or (disputed and one.original is None)):

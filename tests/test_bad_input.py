@@ -542,6 +542,12 @@ def test_the_end_of_time_is_answered_like_any_other_day(world: World, as_of: str
     assert [one["subject"] for one in found["items"]] == ["ground-troops"]
 
 
+def test_a_fault_within_a_list_is_not_told_of_the_list_too(world: World) -> None:
+    said = statement(sources=[{"title": "A report", "url": "javascript:1"}])
+    refused = world.client.post("/v1/statements", json=said)
+    assert [one["pointer"] for one in refused.json()["errors"]] == ["/sources/0/url"]
+
+
 # --- rights -----------------------------------------------------------------------------------------------------------
 
 

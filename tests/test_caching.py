@@ -173,6 +173,13 @@ def follow(client: TestClient, path: str) -> list[Json]:
     return items
 
 
+@pytest.mark.parametrize("path", ["/v1/coalitions", "/v1/coalitions.csv", "/v1/webhooks", "/v1/events", "/healthz"])
+def test_wherever_there_is_something_to_get_there_is_its_head(filled: TestClient, path: str) -> None:
+    whole, head = filled.get(path), filled.head(path)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["Content-Type"] == whole.headers["Content-Type"]
+
+
 @pytest.mark.parametrize(
     ("path", "all_of_them"),
     [

@@ -613,6 +613,21 @@ def test_a_duplicate_counts_once_and_lends_its_sources(registry: Bench) -> None:
     assert [len(one["origins"]) for one in told.answer("2025-02-01").references] == [2]
 
 
+@pytest.mark.parametrize("settled", [False, True])
+def test_an_original_does_not_yield_to_its_own_duplicate(registry: Bench, *, settled: bool) -> None:
+    ranks = [{"event_id": "#0", "rank": "normal"}, {"event_id": "#1", "rank": "preferred"}]
+    told = Told(
+        registry,
+        pledged("2025-01-10", 5),
+        pledged("2025-01-10", 7),
+        note("disputed", 0, rivals=[ranks[1]]),
+        *([note("dispute_settled", 2, ranks=ranks)] if settled else []),
+        note("duplicate", 1, original="#0"),
+    )
+    assert told.soldiers("2025-02-01", known=3) == 7
+    assert told.soldiers("2025-02-01") == 5
+
+
 def test_a_duplicate_speaks_for_itself_once_its_original_is_retracted(registry: Bench) -> None:
     told = Told(
         registry,

@@ -255,6 +255,12 @@ def test_from_memory_a_memento_is_the_same_with_all_its_headers(told: Any) -> No
     assert again.headers["Link"] == first.headers["Link"]
 
 
+def test_a_list_of_mementos_names_the_type_that_it_is_in(told: Any) -> None:
+    client, _ = told
+    assert f'type="{LINKS}"' in client.get(f"{STATUS}/timemap").text
+    assert f'"type":"{LINKSET}"' in client.get(f"{STATUS}/timemap.json").text
+
+
 def test_the_head_alone_says_the_same(told: Any) -> None:
     client, recorded_at = told
     address = ask(client, STATUS, recorded_at[6]).headers["Location"]

@@ -185,6 +185,17 @@ def test_a_former_secret_ends_at_once_where_that_is_asked_for(client: TestClient
             verify(receiver.got[0], ended)
 
 
+def test_what_takes_no_body_refuses_one_and_does_nothing(client: TestClient, receiver: Receiver) -> None:
+    made = subscribe(client, receiver.url)
+    for path, body in (("secret", b'{"overlap_hours": 0}'), ("secret", b"garbage{"), ("ping", b"{}")):
+        refused = client.post(f"/v1/webhooks/{made['id']}/{path}", content=body)
+        assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "unexpected_body")
+    post(client, statement())
+
+    assert wait_until(lambda: receiver.got, 10)
+    assert [len(got.headers["webhook-signature"].split(" ")) for got in receiver.got] == [1]
+
+
 def test_the_reader_sees_neither_secrets_nor_addresses(client: TestClient, receiver: Receiver, database: str) -> None:
     subscribe(client, receiver.url)
     with psycopg.connect(database, autocommit=True) as connection:

@@ -20,7 +20,7 @@ from service.domain.errors import Fault, Invalid, Unknown
 from service.log.read import find_event
 from service.segments.heard import Wanted
 from service.web.asking import AskedView, read_query
-from service.web.bodies import parse_body, read_body
+from service.web.bodies import parse_body, read_body, takes_no_body
 from service.web.describing import Answer, Described, documented, sent, view
 from service.web.fields import Outline, members_of
 from service.web.sending import JSON, answer, most_rows, next_page, send
@@ -241,12 +241,13 @@ async def delete_webhook(request: Request, webhook_id: str) -> Response:
     "/v1/webhooks/{webhook_id}/secret",
     operation_id="rotateSecret",
     openapi_extra=_changing(
-        {200: Answer("A new secret.", {JSON: SecretMade}, _UNKEPT)}, asked=AskedSecret, refuses=(404,)
+        {200: Answer("A new secret.", {JSON: SecretMade}, _UNKEPT)}, asked=AskedSecret, refuses=(404, 422)
     ),
 )
 async def rotate_secret(request: Request, webhook_id: str) -> Response:
     """A new secret, shown once; the one before signs as well until `former_valid_until`, an older one no more."""
     served, _, owner = await _allowed(request)
+    await takes_no_body(request)
     overlap = timedelta(hours=read_query(request, AskedSecret).overlap_hours)
     async with served.pool.connection() as connection:
         secret, until = await subscriptions.replace_secret(connection, _parse_id(webhook_id), owner, overlap=overlap)
@@ -257,11 +258,12 @@ async def rotate_secret(request: Request, webhook_id: str) -> Response:
     "/v1/webhooks/{webhook_id}/ping",
     operation_id="pingWebhook",
     dependencies=[Depends(takes_no_parameters)],
-    openapi_extra=_changing(_SENT_BY_HAND, refuses=(404,)),
+    openapi_extra=_changing(_SENT_BY_HAND, refuses=(404, 422)),
 )
 async def ping_webhook(request: Request, webhook_id: str) -> Response:
     """Sends a message that only says that messages arrive, whatever the webhook's state; answers what came of it."""
     served, _, owner = await _allowed(request)
+    await takes_no_body(request)
     return await _send_by_hand(served, await _find(served, webhook_id, owner), None)
 
 
@@ -293,11 +295,12 @@ async def list_webhook_deliveries(request: Request, webhook_id: str) -> Response
     "/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/resend",
     operation_id="resendDelivery",
     dependencies=[Depends(takes_no_parameters)],
-    openapi_extra=_changing(_SENT_BY_HAND, refuses=(404,)),
+    openapi_extra=_changing(_SENT_BY_HAND, refuses=(404, 422)),
 )
 async def resend_delivery(request: Request, webhook_id: str, delivery_id: str) -> Response:
     """Sends what a delivery sent once more, now and whatever the webhook's state; the cursor stays where it is."""
     served, _, owner = await _allowed(request)
+    await takes_no_body(request)
     webhook = await _find(served, webhook_id, owner)
     async with served.pool.connection() as connection:
         try:

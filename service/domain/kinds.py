@@ -4,6 +4,7 @@ A kind is added by naming its class in a family's `KINDS`; everything else (the 
 codec) follows from the class. A name that is used twice is refused when this module is imported.
 """
 
+from collections.abc import Iterator
 from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Annotated, Any
@@ -101,7 +102,15 @@ def invalid(error: ValidationError, *, pointer: str = "") -> Invalid:
         else Fault(pointer + _path(found["loc"]), found["type"], sentence(found["msg"]))
         for found in error.errors(include_url=False, include_input=False, include_context=False)[:50]
     )
-    return Invalid("The request is not valid; see `errors` for where and why.", *faults)
+    return Invalid("The request is not valid; see `errors` for where and why.", *_without_consequences(faults))
+
+
+def _without_consequences(faults: tuple[Fault, ...]) -> Iterator[Fault]:
+    """A list whose items are at fault counts as too short for that: only the items are to be told."""
+    for fault in faults:
+        within = fault.pointer + "/"
+        if fault.code != "too_short" or not any(one.pointer.startswith(within) for one in faults):
+            yield fault
 
 
 def _unknown_kind(pointer: str) -> Fault:

@@ -356,11 +356,13 @@ def rank(
 def weigh(statement: Effective, others: Mapping[int, Effective]) -> Effective:
     """The statement with what follows from the standing of those it is linked to.
 
-    ``others`` holds, by position, at least all of `Effective.linked`.
+    ``others`` holds, by position, at least all of `Effective.linked`. A statement never yields to its own duplicate:
+    the two tell one act, so that the rank of one against the other says nothing, and the original counts.
     """
     if not (statement.linked or statement.suppressed or statement.more_origins):
         return statement
     yields = {position for dispute in statement.disputes.values() for position in dispute.yields_to}
+    yields -= set(statement.duplicates)
     if statement.duplicate_of is not None:
         yields.add(statement.duplicate_of)
     origins = {

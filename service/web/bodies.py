@@ -43,6 +43,14 @@ async def read_body(request: Request) -> bytes:
     return bytes(body)
 
 
+async def takes_no_body(request: Request) -> None:
+    """What is sent where nothing is read is refused, never ignored."""
+    async for chunk in request.stream():
+        if chunk:
+            detail = "This address takes no body; what it can be told stands in its parameters."
+            raise Invalid(detail, Fault("", "unexpected_body", detail))
+
+
 async def bounded(request: Request, most: int) -> AsyncGenerator[bytes]:
     """The body as it arrives; raises `TooLarge` as soon as it is known to be."""
     too_large = TooLarge(f"The body is larger than {most} bytes; send fewer statements at a time.")

@@ -163,22 +163,22 @@ def wanted_timemap(request: Request) -> str:
 
 def send_timemap(request: Request, found: TimeMap, kind: str) -> Response:
     """A TimeMap (RFC 7089 §5) as links (RFC 6690), or as a set of links (RFC 9264); a long one leads to its rest."""
-    links = list(_links(request, found))
+    links = list(_links(request, found, kind))
     body = _linkset(links) if kind == LINKSET else _link_format(links)
     return send_bytes(request, body, kind, headers={"Vary": "Accept"})
 
 
-def _links(request: Request, found: TimeMap) -> Iterator[_Link]:
+def _links(request: Request, found: TimeMap, kind: str) -> Iterator[_Link]:
     first, last = found.mementos[0], found.mementos[-1]
     path, here = _path(request), request.scope["raw_path"].decode("ascii")
     yield _Link("original timegate", f"{path}{_query(request)}", {})
     asked = f"?{request.url.query}" if request.url.query else ""
     spans = {"from": render_http_date(first.recorded_at), "until": render_http_date(last.recorded_at)}
-    yield _Link("self", f"{here}{asked}", {"type": LINK_FORMAT, **spans})
+    yield _Link("self", f"{here}{asked}", {"type": kind, **spans})
     if not found.ends:
         page = {name: request.query_params[name] for name in ("limit",) if name in request.query_params}
         rest = _query(request, after=last.position, **page)
-        yield _Link("timemap", f"{here}{rest}", {"type": LINK_FORMAT})
+        yield _Link("timemap", f"{here}{rest}", {"type": kind})
     for one in found.mementos:
         ends = [
             *(["first"] if found.begins and one == first else []),

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from fastapi import Request
 from fastapi.routing import APIRoute
 from starlette.responses import Response
+from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from service.access import Access, Caller, Role
@@ -55,6 +56,10 @@ class Door(APIRoute):
     The framework documents it and no more: finding out, for each request anew, what a handler wants costs a quarter of
     a short answer. What the router depends on takes the request alone.
     """
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Where there is something to get there is its head, also beside another route of the same address."""
+        return super().matches({**scope, "method": "GET"} if scope.get("method") == "HEAD" else scope)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request; one for the head alone is answered without a body, wherever there is one to get."""
