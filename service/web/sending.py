@@ -22,7 +22,6 @@ from service.web.serving import services
 JSON = "application/json"
 REVALIDATE = "no-cache"
 PRIVATE = "private, no-cache"
-PRIVATE = "private, no-cache"
 PINNED = "public, max-age=31536000, immutable"
 """How an answer to a question with both axes pinned may be kept, by us and by every cache."""
 _DIGEST_BYTES = 12
