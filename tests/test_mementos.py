@@ -314,7 +314,7 @@ def test_the_list_comes_as_links_or_as_a_set_of_links(told: Any, suffix: str, ac
     assert again.status_code == 304
 
 
-def test_both_lists_say_the_same(told: Any) -> None:
+def test_both_lists_say_the_same_but_their_own_type(told: Any) -> None:
     client, _ = told
     links = parse_links(client.get(f"{COUNTRY}/timemap").text)
     answer = client.get(f"{COUNTRY}/timemap", headers={"Accept": LINKSET})
@@ -323,8 +323,8 @@ def test_both_lists_say_the_same(told: Any) -> None:
     expected: Json = {"anchor": COUNTRY}
     for one in links:
         attributes = {
-            name: value if name == "type" else [value] for name, value in one.attributes.items() if name != "rel"
-        }
+            name: LINKSET if name == "type" else [value] for name, value in one.attributes.items() if name != "rel"
+        }  # each names its own type
         for relation in one.attributes["rel"].split():
             expected.setdefault(relation, []).append({"href": one.address, **attributes})
     assert context == expected
