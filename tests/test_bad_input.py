@@ -709,3 +709,6 @@ def test_what_is_no_http_is_refused_like_everything_else(database: str) -> None:
             assert answer.headers["content-type"] == "application/problem+json"
             assert json.loads(content)["type"] == "/problems/bad-request"
             assert CANARY not in content.decode()
+            (told,) = [one for one in server.said().splitlines() if answer.headers["X-Request-Id"] in one]
+            assert "no HTTP" in told
+        assert CANARY not in server.said()

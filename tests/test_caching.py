@@ -31,6 +31,8 @@ FIXED = [
     "/v1/actors?q=united",
     "/v1/coalitions/willing/changes?from=2025-01-01&to=2025-12-31",
     "/version",
+    "/healthz",
+    "/readyz",
 ]
 
 
@@ -90,7 +92,10 @@ def test_whoever_has_something_else_is_sent_the_answer(filled: TestClient, given
 def test_a_list_of_etags_and_weak_ones_count_too(filled: TestClient) -> None:
     for path in ("/v1/coalitions/willing/status", f"/v1/coalitions/willing/status?{PINS}", "/v1/events"):
         etag = filled.get(path).headers["ETag"]
-        assert filled.get(path, headers={"If-None-Match": f'"x", W/{etag}'}).status_code == 304
+        for given in (f'"x", W/{etag}', f'W/"x,y" , {etag}', f'{etag},"x"', "*"):
+            assert filled.get(path, headers={"If-None-Match": given}).status_code == 304
+        lines = [("If-None-Match", '"x"'), ("If-None-Match", etag)]
+        assert filled.get(path, headers=lines).status_code == 304
 
 
 @pytest.mark.parametrize("path", COMPUTED)
@@ -214,6 +219,56 @@ def test_how_many_there_are_is_said_only_when_asked(filled: TestClient, path: st
     assert filled.get(path + "count=true").json()["total"] == total
 
 
+def test_figures_have_an_etag_too_though_no_two_are_the_same(filled: TestClient) -> None:
+    first, second = (filled.get("/metrics").headers["ETag"] for _ in range(2))
+    assert re.fullmatch(r'"[^"]+"', first)
+    assert first != second
+
+
+# --- which version is changed -----------------------------------------------------------------------------------------
+
+RETRACTION = {"reason": "entry_error"}
+
+
+def retract(client: TestClient, event_id: str, *if_match: str) -> int:
+    """The status of a retraction that names these versions, each in a line of its own."""
+    headers = [("If-Match", one) for one in if_match]
+    return client.post(f"/v1/events/{event_id}/retraction", json=RETRACTION, headers=headers).status_code
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["{now}", '"x", {now}', '{now} ,"x"', "{before}, {now}", "{now}, {before}", 'W/"x", {now}', "*", '"x,y",{now}'],
+)
+def test_an_event_is_changed_where_one_of_the_versions_named_is_the_present_one(database: str, given: str) -> None:
+    with registry(database) as client:
+        event_id = post(client, statement())["event"]["event_id"]
+        before = client.get(f"/v1/events/{event_id}").headers["ETag"]
+        note(client, event_id, "sources", {"sources": [{"title": "Another report"}]})
+        now = client.get(f"/v1/events/{event_id}").headers["ETag"]
+        assert retract(client, event_id, given.format(now=now, before=before)) == 201
+
+
+@pytest.mark.parametrize(
+    "given", ["{before}", '"x", {before}', "W/{now}", '"x", W/{now}, {before}', '"*"', "", "{bare}"]
+)
+def test_a_weak_etag_and_those_of_other_versions_change_nothing(database: str, given: str) -> None:
+    with registry(database) as client:
+        event_id = post(client, statement())["event"]["event_id"]
+        before = client.get(f"/v1/events/{event_id}").headers["ETag"]
+        note(client, event_id, "sources", {"sources": [{"title": "Another report"}]})
+        now = client.get(f"/v1/events/{event_id}").headers["ETag"]
+        assert retract(client, event_id, given.format(now=now, before=before, bare=now.strip('"'))) == 412
+        assert client.get(f"/v1/events/{event_id}").headers["ETag"] == now
+
+
+def test_versions_may_stand_in_several_lines(database: str) -> None:
+    with registry(database) as client:
+        event_id = post(client, statement())["event"]["event_id"]
+        now = client.get(f"/v1/events/{event_id}").headers["ETag"]
+        assert retract(client, event_id, '"x"', now) == 201
+
+
 # --- problems and operations ------------------------------------------------------------------------------------------
 
 
@@ -254,7 +309,9 @@ def test_all_kinds_of_problems_are_listed_and_no_other_is_known(filled: TestClie
 
 
 def test_the_version_names_the_code_the_schema_and_the_rules(filled: TestClient) -> None:
-    assert filled.get("/version").json().keys() == {"version", "schema", "rules_version"}
+    version = filled.get("/version").json()
+    assert version.keys() == {"version", "schema", "rules_version"}
+    assert version["rules_version"] == filled.get("/v1/coalitions").json()["basis"]["rules_version"]
 
 
 def test_it_is_ready_only_with_the_tables_that_it_needs(database: str) -> None:

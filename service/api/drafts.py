@@ -21,7 +21,7 @@ from service.domain.record import is_event_id
 from service.domain.statement import Line, Slug, Text
 from service.drafts.stored import Draft, DraftState, Wanted, count_drafts, find_draft, list_drafts
 from service.web.asking import read_query
-from service.web.bodies import parse_body, read_body
+from service.web.bodies import find_versions, parse_body, read_body
 from service.web.describing import Answer, documented, sent, view
 from service.web.fields import members_of
 from service.web.problems import status_of
@@ -132,7 +132,7 @@ async def put_up_draft(request: Request) -> Response:
     given = parse_body(PutUp, body)
     inner = json.dumps(given.body).encode()
     try:
-        write = await read_write(begun.served, given.path, inner, request.headers.get("if-match"))
+        write = await read_write(begun.served, given.path, inner, find_versions(request))
         if begun.dry_run:
             return await record(request, begun, write, body)
         return await put_up(request, begun, write, body, note=given.note)

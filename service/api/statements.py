@@ -8,7 +8,7 @@ from starlette.responses import Response
 from service.api.recording import begin, record, written
 from service.api.writing import NOTES, Registration, parse_batch, parse_coalition, parse_statement, read_note
 from service.domain.kinds import AnyStatement, Statements
-from service.web.bodies import read_body
+from service.web.bodies import find_versions, read_body
 from service.web.serving import Door
 
 router = APIRouter(tags=["recording"], route_class=Door)
@@ -42,7 +42,7 @@ def _note_on(name: str) -> Any:  # noqa: ANN401 - a route's handler
     async def handle(request: Request, event_id: str) -> Response:
         begun = await begin(request)
         body = await read_body(request)
-        write = await read_note(begun.served, name, event_id, body, request.headers.get("if-match"))
+        write = await read_note(begun.served, name, event_id, body, find_versions(request))
         return await record(request, begun, write, body)
 
     return handle

@@ -12,8 +12,10 @@ from service.domain.errors import Fault, Invalid, Unknown
 from service.domain.kinds import ANY_STATEMENT, STATEMENT_LIST, invalid
 from service.domain.record import Ranked, Reason
 from service.domain.statement import Event, Line, Slug, Source, Text, Value
-from service.log.read import find_event
+from service.log.read import EventRow, find_event
+from service.segments.effective import find_effective
 from service.web.bodies import PreconditionRequired, parse_body
+from service.web.sending import strong_etags_in
 from service.web.serving import Services
 
 
@@ -120,7 +122,7 @@ async def read_note(served: Services, name: str, event_id: str, body: bytes, if_
     if target is None:
         raise Unknown("No event is recorded under this id.")
     about_record = target.kind.startswith("record.")
-    revision = None if about_record else _revision(event_id, if_match)
+    revision = None if about_record else await _revision(served, target, if_match)
     content = given.model_dump(mode="json", exclude_unset=True, exclude_none=True)
     if "changes" in content:
         content["changes"] = given.changes  # type: ignore[attr-defined]  # null removes: it must not be left out
@@ -138,15 +140,29 @@ async def read_note(served: Services, name: str, event_id: str, body: bytes, if_
     return Write((event,), revision=revision)
 
 
-def _revision(event_id: str, if_match: str | None) -> int | None:
-    """The revision that the editor saw, from its ETag; `*` is any."""
+async def _revision(served: Services, target: EventRow, if_match: str | None) -> int | None:
+    """The revision that the editor saw, from its ETag: of several, the present one; `*` is any."""
     if if_match is None:
         raise PreconditionRequired("Send If-Match with the event's ETag, so that nobody's change is overwritten.")
-    if if_match.strip() == "*":
+    given = strong_etags_in(if_match)
+    if "*" in given:
         return None
-    given = if_match.strip().removeprefix("W/").strip('"').partition("+")[0]  # a part or a table names it too
-    name, _, revision = given.rpartition(".")
-    return int(revision) if name == event_id and revision.isdecimal() and len(revision) < 19 else -1  # noqa: PLR2004
+    seen = [revision for etag in given if (revision := _seen(target.event_id, etag)) is not None]
+    if len(seen) > 1:
+        async with served.pool.connection() as connection:
+            present = await find_effective(connection, target.position)
+        seen = [one for one in seen if present and one == present.revision]
+    return seen[0] if seen else _NONE_OF_THEM
+
+
+_NONE_OF_THEM = -1
+_LONGEST_REVISION = 18
+
+
+def _seen(event_id: str, etag: str) -> int | None:
+    """The revision of an event that an ETag names, also that of a part or a table; None where it is another's."""
+    name, _, revision = etag.strip('"').partition("+")[0].rpartition(".")
+    return int(revision) if name == event_id and revision.isdecimal() and len(revision) <= _LONGEST_REVISION else None
 
 
 # --- any of them ------------------------------------------------------------------------------------------------------

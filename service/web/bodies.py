@@ -77,6 +77,11 @@ def find_key(request: Request) -> str | None:
     return bare
 
 
+def find_versions(request: Request) -> str | None:
+    """Which versions of an event the client would change (`If-Match`), all lines of it; None where it says none."""
+    return ", ".join(request.headers.getlist("if-match")) if "if-match" in request.headers else None
+
+
 def parse_body(model: type[Model], body: bytes) -> Model:
     """A body as what it says; raises `Invalid` with a pointer for each fault."""
     try:

@@ -2,28 +2,30 @@
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 
 from service.domain.errors import Unavailable
 from service.domain.timeline import RULES_VERSION
 from service.log.read import read_size
 from service.migrate import OTHER_RULES, present_revision, read_revision, read_rules
-from service.web.describing import TEXT, Answer, documented, sent
-from service.web.sending import JSON, send
+from service.web.asking import moment_of
+from service.web.describing import TEXT, documented, sent
+from service.web.sending import JSON, send, send_bytes
 from service.web.serving import Door, may_read, services, takes_no_parameters
 from service.webhooks.cursors import read_lag
 
 router = APIRouter(tags=["operations"], route_class=Door)
-_PLAIN = {200: Answer("It does.", {"text/plain": TEXT})}
+_PLAIN = sent("It does.", {"text/plain": TEXT})
+_FINE = b"ok\n"
 VERSION = "0.1.0"
 
 
 @router.get(
     "/healthz", operation_id="getHealth", openapi_extra=documented(answers=_PLAIN, open_to_all=True, limited=False)
 )
-async def get_health(_: Request) -> Response:
+async def get_health(request: Request) -> Response:
     """Answers as long as the process does."""
-    return PlainTextResponse("ok\n")
+    return send_bytes(request, _FINE, "text/plain")
 
 
 @router.get(
@@ -39,7 +41,7 @@ async def get_readiness(request: Request) -> Response:
         if await read_rules(connection) != RULES_VERSION:
             raise Unavailable(OTHER_RULES)
         await read_size(connection)
-    return PlainTextResponse("ok\n")
+    return send_bytes(request, _FINE, "text/plain")
 
 
 class Version(BaseModel):
@@ -47,7 +49,7 @@ class Version(BaseModel):
 
     version: str = Field(description="of the code")
     schema_: str = Field(alias="schema", description="of the tables: the last migration")
-    rules_version: str = Field(description="of the rules that make its answers")
+    rules_version: str = Field(description="of the rules that make its answers, as in their `basis`")
 
 
 @router.get(
@@ -58,14 +60,16 @@ class Version(BaseModel):
 async def get_version(request: Request) -> Response:
     """Which version this is, of the code, the schema and the rules that make its answers."""
     await takes_no_parameters(request)
-    return send(request, {"version": VERSION, "schema": present_revision(), "rules_version": RULES_VERSION})
+    served = services(request)
+    rules = moment_of(served, served.clock()).rules
+    return send(request, {"version": VERSION, "schema": present_revision(), "rules_version": rules})
 
 
 @router.get(
     "/metrics",
     operation_id="getMetrics",
     openapi_extra=documented(
-        answers={200: Answer("Figures, as Prometheus reads them.", {"text/plain": TEXT})},
+        answers=sent("Figures, as Prometheus reads them.", {"text/plain": TEXT}),
         limited=False,
     ),
 )
@@ -75,6 +79,5 @@ async def get_metrics(request: Request) -> Response:
     served = services(request)
     async with served.pool.connection() as connection:
         size, lag = await read_size(connection), await read_lag(connection)
-    return Response(
-        served.metrics.render(head=size, streams=served.feed.listeners, lag=lag), media_type=served.metrics.media_type
-    )
+    shown = served.metrics.render(head=size, streams=served.feed.listeners, lag=lag)
+    return send_bytes(request, shown, served.metrics.media_type)

@@ -77,8 +77,8 @@ def _asks_apart(name: bytes, value: bytes) -> bool:
 
 def _unless_known(kept: list[Message], asked: Sequence[tuple[bytes, bytes]]) -> list[Message]:
     """The answer as it was kept; 304 where the client says that it has it."""
-    given = next((value for name, value in asked if name == b"if-none-match"), None)
-    if given is None:
+    given = b",".join(value for name, value in asked if name == b"if-none-match")
+    if not given:
         return kept
     headers = {name: value for name, value in kept[0]["headers"] if name not in _OF_A_BODY}
     if {headers[b"etag"].decode(), "*"}.isdisjoint(etags_in(given.decode("latin-1"))):

@@ -32,14 +32,28 @@ def etag_of(event_id: str, revision: int) -> str:
     return f'"{event_id}.{revision}"'
 
 
-def etags_in(if_none_match: str | None) -> list[str]:
-    """The ETags that a client names; weak ones count as strong where a copy is asked for (RFC 9110 §13.1.2)."""
-    return [one.strip().removeprefix("W/") for one in (if_none_match or "").split(",")]
+_ETAG = re.compile(r'\*|(?:W/)?"[!#-~\x80-\xff]*"')
+
+
+def etags_in(if_none_match: str) -> list[str]:
+    """The ETags that a client has, or `*`; weak ones count as strong where a copy is asked for (RFC 9110 §13.1.2)."""
+    return [one.removeprefix("W/") for one in _ETAG.findall(if_none_match)]
+
+
+def strong_etags_in(if_match: str) -> list[str]:
+    """The ETags of which a client would change one, or `*`; weak ones fit nothing there (RFC 9110 §13.1.1)."""
+    return [one for one in _ETAG.findall(if_match) if not one.startswith("W/")]
+
+
+def had_by(request: Request) -> list[str]:
+    """The ETags of answers that the client has."""
+    given = request.headers.getlist("if-none-match")
+    return etags_in(",".join(given)) if given else []
 
 
 def is_known(request: Request, etag: str) -> bool:
     """Whether the client has the answer already."""
-    return not {etag, "*"}.isdisjoint(etags_in(request.headers.get("if-none-match")))
+    return not {etag, "*"}.isdisjoint(had_by(request))
 
 
 def send(
@@ -112,10 +126,11 @@ def _tagged(request: Request, content: Json, said: bytes, etag: str, *, whole: b
         return etag, is_known(request, etag)
     as_of: str = content["basis"]["as_of"]
     timeless = _digest(said.replace(as_of.encode(), b"").replace(as_of.replace(":", "%3A").encode(), b""))
-    for one in etags_in(request.headers.get("if-none-match")):
+    for one in had_by(request):
         if one.strip('"').partition(".")[0] == timeless:
             return one, True
-    return f'"{timeless}.{as_of}"', False
+    etag = f'"{timeless}.{as_of}"'
+    return etag, is_known(request, etag)
 
 
 def _how_to_keep(request: Request, content: Json) -> str:
