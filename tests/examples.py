@@ -128,7 +128,7 @@ QUESTIONS = {
     "getChanges": "/v1/coalitions/example/changes?from=2025-07-10&to=2025-07-16&to_position={head}&from_position=1",
     "listEvents": "/v1/events?limit=2",
     "getEvent": "/v1/events/{pledge}",
-    "findActors": "/v1/actors?q=united&limit=2",
+    "findActors": "/v1/actors?q=united&limit=2&{point}",
     "getVersion": "/version",
 }
 

@@ -21,8 +21,8 @@ from service.domain.kinds import FAMILIES
 from service.domain.subject import SubjectKey
 from service.log.codec import Entry, prepare
 from service.record import Recorder
-from service.segments.history import Rectangle, history_of
-from service.segments.query import Point, References, Scope, states_at
+from service.segments.history import Rectangle, list_states_of
+from service.segments.query import Point, References, Scope, basis_at, states_at
 from service.submission import Recorded, Submission
 from tests.oracle import NOTHING, Answer, Deed, Json, Logged, answer_at, known_at
 from tests.registry import recording
@@ -297,8 +297,7 @@ def judge_queries(registry: Bench, ledger: Ledger, points: Iterable[tuple[dateti
 
 async def _ask_history(pool: Pool, key: SubjectKey, known: int) -> list[Rectangle]:
     async with pool.connection() as connection:
-        _, _, found = await history_of(connection, Point(LAST, known), key)
-    return found
+        return await list_states_of(connection, await basis_at(connection, Point(LAST, known)), key)
 
 
 async def _ask(pool: Pool, point: Point, coalition: str) -> dict[SubjectKey, Answer]:

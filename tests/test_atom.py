@@ -260,7 +260,9 @@ def test_a_feed_can_be_read_as_it_was_known(client: TestClient) -> None:
         ("/v1/coalitions/unheard.atom", 404), (f"{TROOPS}-not.atom", 404), ("/v1/subjects/willing/moods/x.atom", 404),
         ("/v1/countries/Nowhere/commitments.atom", 404), ("/v1/coalitions/willing.atom?as_of=2025", 400),
         ("/v1/coalitions/willing.atom?limit=0", 400), ("/v1/coalitions/willing.atom?known_position=99", 400),
-        ("/v1/countries/GB/commitments.atom?country=FR", 400), ("/v1/actors.atom", 404),
+        ("/v1/countries/GB/commitments.atom?country=FR", 400), ("/v1/actors.atom?as_of=2025", 400),
+        ("/v1/events/019a8f3e-0000-7000-8000-000000000000.atom", 404), ("/v1/events/nonsense.atom", 404),
+        ("/v1/tokens.atom", 406),
     ],
 )  # fmt: skip
 def test_what_is_no_feed_is_refused(client: TestClient, address: str, status: int) -> None:

@@ -190,11 +190,11 @@ def test_pages_keep_what_is_wanted(world: TestClient) -> None:
         ("/v1/coalitions/willing/status", "phase,members.named.code", {"phase", "members", "basis"}),
         ("/v1/countries/GB/commitments", "commitments.id,roles", {"commitments", "roles", "basis"}),
         ("/v1/coalitions/willing", "name", {"name", "basis"}),
-        ("/v1/subjects/willing/pledge/ground-troops/history", "states.valid_from", {"id", "states", "basis"}),
+        ("/v1/subjects/willing/pledge/ground-troops/history", "states.valid_from", {"id", "states", "next", "basis"}),
         ("/v1/coalitions/willing/changes?from=2025-01&to=2026", "subject", {"items", "next", "from", "to"}),
         ("/v1/subjects/willing/pledge/ground-troops", "id", {"id", "items", "basis", "possible"}),
         ("/v1/events", "position,data.summary", {"items", "next"}),
-        ("/v1/actors?q=france", "code", {"items", "next"}),
+        ("/v1/actors?q=france", "code", {"items", "next", "basis"}),
     ],
 )
 def test_a_document_has_the_members_that_are_wanted_at_its_top(

@@ -106,7 +106,7 @@ def test_every_request_has_a_line_that_says_what_was_answered_and_not_what_was_a
     assert [(one["method"], one["route"], one["status"], one["owner"]) for one in told] == [
         ("GET", "/v1/coalitions/{coalition}/timeline", 200, "tester"),
         ("POST", "/v1/statements", 201, "tester"),
-        ("GET", "/v1/subjects/{coalition}/{family}/{slug}", 200, "tester"),
+        ("GET", "/v1/subjects/{coalition}/{family}/{slug}", 404, "tester"),
         ("GET", None, 404, None),
         ("GET", "/v1/coalitions", 401, None),
     ]

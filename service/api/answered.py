@@ -257,7 +257,9 @@ class ActorPage(Shape):
     """Actors that fit, best first."""
 
     items: list[ActorFound]
-    next: None
+    next: str | None = Field(description="`after` of the next page; null on the last")
+    total: int = Field(default_factory=lambda: 0, description="actors on all pages; only with `count=true`")
+    basis: AnswerBasis
 
 
 # --- subjects ---
@@ -425,12 +427,21 @@ class Rectangle(Shape):
     possible: list[Json]
 
 
+class Sizes(Shape):
+    """How many there are on all pages."""
+
+    events: int
+    states: int
+
+
 class History(Shape):
     """Everything that was ever known of a subject, on both axes."""
 
     id: str = Field(examples=["willing/pledge/ground-troops"])
     events: list[Event]
     states: list[Rectangle]
+    next: str | None = Field(description="`after` of the next page; null on the last")
+    total: Sizes = Field(default_factory=lambda: Sizes(events=0, states=0), description="only with `count=true`")
     basis: AnswerBasis
 
 
@@ -455,7 +466,8 @@ class Changes(Shape):
     """What differs between two points, with the basis of each."""
 
     items: list[Difference]
-    next: None
+    next: str | None = Field(description="`after` of the next page; null on the last")
+    total: int = Field(default_factory=lambda: 0, description="items on all pages; only with `count=true`")
     from_: AnswerBasis = Field(alias="from")
     to: AnswerBasis
 

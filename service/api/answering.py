@@ -5,7 +5,7 @@ import base64
 import binascii
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import orjson
 from fastapi import Request
@@ -19,7 +19,7 @@ from service.domain.errors import Fault, Invalid, Unknown
 from service.domain.kinds import parse_kind
 from service.domain.statement import check_printable
 from service.domain.subject import SubjectKey
-from service.segments.query import Basis, Point, References, Scope, StateRow, is_registered, states_at
+from service.segments.query import Basis, Point, References, Scope, StateRow, is_known_of, is_registered, states_at
 from service.segments.search import Sought, find_positions, parse_sought
 from service.web.asking import Asked, AskedView, basis_of, find_point, moment_of, parse_parameter
 from service.web.fields import Outline
@@ -28,6 +28,9 @@ from service.web.serving import Services
 
 FIRST_PAGE = 50
 LONGEST_PAGE = 500
+NO_SUBJECT = "Nothing is recorded about this subject, as far as known at the position asked about."
+NO_EVENT = "No event is recorded under this id."
+Row = TypeVar("Row")
 
 
 class AskedPage(Asked):
@@ -109,6 +112,13 @@ async def _found(
     return Found(basis, rows, moment)
 
 
+async def check_subject(connection: Connection, key: SubjectKey, known_position: int) -> None:
+    """Raises `Unknown` where nothing had been recorded about a subject by a position, of whatever moment."""
+    await check_coalition(connection, key.coalition, known_position)
+    if not await is_known_of(connection, key, known_position):
+        raise Unknown(NO_SUBJECT)
+
+
 async def check_coalition(connection: Connection, slug: str, known_position: int) -> None:
     """Raises `Unknown` where no coalition had been registered under the slug by a position."""
     if not await is_registered(connection, slug, known_position):
@@ -167,29 +177,33 @@ def kept_for_ever(served: Services) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Where a page ended, and the point that all its pages are about."""
+    """Where a page ended, and the point (of a difference, both) that all its pages are about."""
 
-    point: Point
+    points: tuple[Point, ...]
     last: list[Any]
 
     def render(self) -> str:
         """Opaque text, safe in an address."""
-        content = [render_instant(self.point.as_of), self.point.known_position, self.last]
-        return base64.urlsafe_b64encode(orjson.dumps(content)).decode().rstrip("=")
+        points = [[render_instant(one.as_of), one.known_position] for one in self.points]
+        return base64.urlsafe_b64encode(orjson.dumps([points, self.last])).decode().rstrip("=")
 
 
-def parse_cursor(text: str, kinds: Sequence[type] = (str,)) -> Cursor:
+def parse_cursor(text: str, kinds: Sequence[type] = (str,), *, points: int = 1) -> Cursor:
     """The cursor of a page, whose end is told by values of ``kinds``; raises `Invalid` where it is none of ours."""
     try:
         padded = text + "=" * (-len(text) % 4)
-        as_of, position, last = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-        if type(position) is not int or not 0 <= position < 2**62:
+        told, last = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        if not isinstance(last, list) or [type(one) for one in last] != list(kinds) or len(told) != points:
             raise ValueError  # noqa: TRY301 - the same fault as any other
-        if not isinstance(last, list) or [type(one) for one in last] != list(kinds):
-            raise ValueError  # noqa: TRY301 - the same fault as any other
-        return Cursor(Point(parse_instant(as_of), position), last)
+        return Cursor(tuple(_pinned(*one) for one in told), last)
     except (ValueError, TypeError, binascii.Error):
         raise no_cursor() from None
+
+
+def _pinned(as_of: str, position: int) -> Point:
+    if type(position) is not int or not 0 <= position < 2**62:
+        raise ValueError
+    return Point(parse_instant(as_of), position)
 
 
 def no_cursor() -> Invalid:
@@ -206,8 +220,13 @@ def continued(asked: AskedPage, kinds: Sequence[type] = (str,)) -> tuple[Asked, 
         detail = "The cursor already says which point its pages are about; leave as_of and known_… out."
         raise Invalid(detail, Fault("/query/after", "ambiguous", detail))
     cursor = parse_cursor(asked.after, kinds)
-    pinned = Asked(as_of=render_instant(cursor.point.as_of), known_at=None, known_position=cursor.point.known_position)
-    return pinned, cursor
+    (point,) = cursor.points
+    return Asked(as_of=render_instant(point.as_of), known_at=None, known_position=point.known_position), cursor
+
+
+def cut(rows: Sequence[Row], limit: int | None) -> tuple[Sequence[Row], bool]:
+    """What a page shows of the rows that are left, and whether there are more; None shows all."""
+    return rows[:limit], limit is not None and len(rows) > limit
 
 
 def page(
@@ -217,10 +236,8 @@ def page(
     last = parse_cursor(asked.after).last if asked.after else None
     ordered = sorted(items, key=lambda item: str(item[key]))
     rest = [item for item in ordered if last is None or [item[key]] > last]
-    limit = page_size(request, asked.limit)
-    shown, more = rest[:limit], limit is not None and len(rest) > limit
-    point = Point(found.basis.as_of, found.basis.known_position)
-    after = Cursor(point, [shown[-1][key]]).render() if more else None
+    shown, more = cut(rest, page_size(request, asked.limit))
+    after = Cursor((found.basis.point,), [shown[-1][key]]).render() if more else None
     return answer(
         request,
         {

@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from service.api.answered import CoalitionAnswer, CoalitionPage, Status
 from service.api.answering import AskedPage, Found, continued, find_states, page
-from service.api.following import follow_coalition, follow_coalitions
+from service.api.following import AskedFeed, follow_coalition, follow_coalitions
 from service.api.outlines import COALITION, COALITIONS, STATUS
 from service.api.past import TIMEMAP_ANSWERS, AskedTimeMap, answer_timemap, find_past
 from service.domain.answers import Json
@@ -39,7 +39,7 @@ router = APIRouter(tags=["coalitions"], dependencies=[Depends(may_read)], route_
 )
 async def list_coalitions(request: Request) -> Response:
     """The coalitions, with their aliases, their forces, and their first and last statement."""
-    if wants_feed(request):
+    if wants_feed(request, AskedPage, AskedFeed):
         return await follow_coalitions(request)
     asked = read_query(request, AskedPage)
     served = services(request)
@@ -61,7 +61,7 @@ async def list_coalitions(request: Request) -> Response:
 )
 async def get_coalition(request: Request, coalition: str) -> Response:
     """One coalition, with its aliases, its force, and its first and last statement."""
-    if wants_feed(request):
+    if wants_feed(request, Asked, AskedFeed):
         return await follow_coalition(request, coalition)
     asked = read_query(request, Asked)
     served = services(request)
@@ -108,7 +108,7 @@ def _coalition(slug: str, state: Json, span: Span | None) -> Json:
 )
 async def get_status(request: Request, coalition: str) -> Response:
     """Where the coalition stands: phase, members, stances, commitments, ceasefires, meetings, warnings."""
-    if wants_feed(request):
+    if wants_feed(request, Asked, AskedFeed):
         return await follow_coalition(request, coalition)
     asked = read_query(request, Asked)
     served = services(request)

@@ -6,7 +6,7 @@ from starlette.responses import RedirectResponse, Response
 
 from service.api.answered import CommitmentPage, CountryAnswer
 from service.api.answering import AskedSubjects, continued, find_listed, find_states, page
-from service.api.following import follow_country, follow_family
+from service.api.following import AskedCommitmentFeed, AskedCountryFeed, follow_country, follow_family
 from service.api.outlines import COUNTRY, STATES
 from service.api.past import TIMEMAP_ANSWERS, AskedTimeMap, answer_timemap, find_past
 from service.domain.actors import is_country, name_of, parse_actor
@@ -64,7 +64,7 @@ async def get_country_commitments(request: Request, code: str) -> Response:
     country = _country(code)
     if country != code:
         return _redirect(request, code, country)
-    if wants_feed(request):
+    if wants_feed(request, AskedCountry, AskedCountryFeed):
         return await follow_country(request, country)
     asked = read_query(request, AskedCountry)
     served = services(request)
@@ -156,7 +156,7 @@ def _country(code: str) -> str:
 )
 async def list_commitments(request: Request, coalition: str) -> Response:
     """All commitments within a coalition, filtered."""
-    if wants_feed(request):
+    if wants_feed(request, AskedCommitments, AskedCommitmentFeed):
         return await follow_family(request, coalition, "pledge")
     asked = read_query(request, AskedCommitments)
     served = services(request)

@@ -9,7 +9,8 @@ from pydantic import Field
 from starlette.responses import Response, StreamingResponse
 
 from service.api.answered import CloudEvent, EventAnswer, EventPage, SentEvent
-from service.api.following import follow_log
+from service.api.answering import NO_EVENT
+from service.api.following import AskedFeed, follow_event, follow_log
 from service.api.outlines import EVENT, EVENTS
 from service.database import snapshot
 from service.domain.answers import Json
@@ -21,9 +22,10 @@ from service.segments.effective import find_effective, find_event_ids
 from service.segments.heard import Heard, Wanted
 from service.segments.query import beyond_head
 from service.web.asking import AskedView, read_query
+from service.web.atom import wants_feed
 from service.web.describing import EVENT_STREAM, Answer, Items, documented, log, view
 from service.web.fields import narrowed
-from service.web.formats import ATOM, CLOUDEVENTS, FORMATS, no_such_format, wanted_format
+from service.web.formats import CLOUDEVENTS, FORMATS, no_such_format, wanted_format
 from service.web.sending import REVALIDATE, answer, etag_of, is_known, most_rows, next_page, page_size, send
 from service.web.serving import Door, Services, may_read, services
 
@@ -53,9 +55,9 @@ class AskedEvents(AskedView):
 )
 async def list_events(request: Request) -> Response:
     """The log in order, as CloudEvents; `next` is the position to go on from. JSON Lines are all, unless limited."""
-    kind = wanted_format(request.scope, ATOM, CLOUDEVENTS)
-    if kind == ATOM:
+    if wants_feed(request, AskedEvents, AskedFeed, CLOUDEVENTS):
         return await follow_log(request)
+    kind = wanted_format(request.scope)
     asked = read_query(request, AskedEvents)
     served = services(request)
     names = None if asked.fields is None else EVENTS.names(asked.fields)
@@ -185,18 +187,20 @@ _NOTES_ON_IT = {
     operation_id="getEvent",
     openapi_extra=documented(
         AskedView,
-        answers=view(EventAnswer, "The event, and what the record says of it.", feed=False, links=_NOTES_ON_IT),
+        answers=view(EventAnswer, "The event, and what the record says of it.", links=_NOTES_ON_IT),
         refuses=[404],
     ),
 )
 async def get_event(request: Request, event_id: str) -> Response:
     """One event as recorded, and what the record says of it since."""
+    if wants_feed(request, AskedView, AskedFeed):
+        return await follow_event(request, event_id)
     read_query(request, AskedView)
     served = services(request)
     async with snapshot(served.pool) as connection:
         event = await find_event(connection, event_id) if is_event_id(event_id) else None
         if event is None:
-            raise Unknown("No event is recorded under this id.")
+            raise Unknown(NO_EVENT)
         about = await list_events_about(connection, event.position)
         effective = await find_effective(connection, event.position)
         ids = await find_event_ids(connection, effective.linked if effective else ())

@@ -15,17 +15,18 @@ from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from service.api.answering import FIRST_PAGE, LONGEST_PAGE, check_coalition, kept_for_ever
-from service.domain.actors import name_of, parse_actor
+from service.api.answering import FIRST_PAGE, LONGEST_PAGE, NO_EVENT, NO_SUBJECT, check_coalition, kept_for_ever
+from service.domain.actors import find_actors, name_of, parse_actor
 from service.domain.coalition import REGISTRATION
 from service.domain.dates import END, TICK, render_instant
 from service.domain.errors import Unknown
+from service.domain.record import is_event_id
 from service.domain.statement import Slug
 from service.domain.subject import SubjectKey
 from service.domain.telling import Effect, because, tell
 from service.log.read import EventRow
 from service.segments.effects import Concerned, Part, find_effects, find_subjects, list_concerning
-from service.segments.query import Basis, Point, Scope, states_at
+from service.segments.query import Basis, Point, basis_at
 from service.web.asking import Asked, find_point, parse_parameter, read_query
 from service.web.atom import Entry, Feed, Link, render_feed
 from service.web.formats import ATOM, FORMATS
@@ -52,6 +53,12 @@ class AskedCountryFeed(AskedFeed):
     coalition: Slug | None = Field(None, description="one coalition; default all")
 
 
+class AskedActorFeed(AskedFeed):
+    """Which part of the feed of some actors."""
+
+    q: str = Field("", max_length=100, description="a code, a name or a part of one, in any language")
+
+
 class AskedCommitmentFeed(AskedFeed):
     """Which part of a feed of commitments."""
 
@@ -71,6 +78,23 @@ class Followed:
 async def follow_log(request: Request) -> Response:
     """Everything."""
     return await answer_feed(request, Followed("All that is recorded", Concerned.LOG, {}))
+
+
+async def follow_event(request: Request, event_id: str) -> Response:
+    """One event, and the notes on the record that are about it."""
+    followed = Followed(f"Event {event_id}", Concerned.EVENT, {"event_id": event_id})
+    if not is_event_id(event_id):
+        raise Unknown(NO_EVENT)
+    return await answer_feed(request, followed, without=NO_EVENT)
+
+
+async def follow_actors(request: Request) -> Response:
+    """Everything about the actors that a look-up finds, in every coalition."""
+    asked = read_query(request, AskedActorFeed)
+    codes = frozenset(one.code for one in find_actors(asked.q))
+    values = {"actors": sorted(codes), "coalition": None}
+    followed = Followed("Actors", Concerned.ACTORS, values, lambda key: key.actor in codes)
+    return await answer_feed(request, followed, asked)
 
 
 async def follow_coalitions(request: Request) -> Response:
@@ -104,8 +128,8 @@ async def follow_country(request: Request, country: str) -> Response:
     asked = read_query(request, AskedCountryFeed)
     followed = Followed(
         name_of(country) + (f" in coalition {asked.coalition}" if asked.coalition else ""),
-        Concerned.COUNTRY,
-        {"actor": country, "coalition": asked.coalition},
+        Concerned.ACTORS,
+        {"actors": [country], "coalition": asked.coalition},
         lambda key: key.actor == country and asked.coalition in (None, key.coalition),
     )
     return await answer_feed(request, followed, asked)
@@ -119,19 +143,22 @@ async def follow_subject(request: Request, coalition: str, family: str, slug: st
         {"coalition": coalition, "family": family, "slug": slug},
         lambda key: key[:3] == (coalition, family, slug),
     )
-    return await answer_feed(request, followed, needed=True)
+    return await answer_feed(request, followed, without=NO_SUBJECT)
 
 
 async def answer_feed(
-    request: Request, followed: Followed, asked: AskedFeed | None = None, *, needed: bool = False
+    request: Request, followed: Followed, asked: AskedFeed | None = None, *, without: str = ""
 ) -> Response:
-    """The feed of what is followed, or a part of it; raises `Unknown` where there is none though one is ``needed``."""
+    """The feed of what is followed, or a part of it.
+
+    Where nothing has happened yet the feed is empty or, with a sentence for being ``without``, `Unknown` is raised.
+    """
     served = services(request)
     asked = asked or read_query(request, AskedFeed)
     async with served.pool.connection() as connection:
         known = Asked(as_of=None, known_at=asked.known_at, known_position=asked.known_position)
         point = await find_point(known, connection, served.clock())
-        basis, _ = await states_at(connection, point, Scope.SUBJECT, _NOBODY)
+        basis = await basis_at(connection, point)
         part = await list_concerning(
             connection, followed.concerned, followed.values,
             known=basis.known_position, after=asked.after, limit=asked.limit,
@@ -139,18 +166,15 @@ async def answer_feed(
         if part.total == 0:
             if followed.values.get("coalition") is not None:
                 await check_coalition(connection, followed.values["coalition"], basis.known_position)
-            if needed:
-                raise Unknown("Nothing is recorded about this subject.")
+            if without:
+                raise Unknown(without)
         events = [event for event, _ in part.events]
         effects = await find_effects(connection, events, stale_after_days=served.settings.stale_after_days)
         idle = [event.position for event in events if not effects.get(event.position)]
         subjects = await find_subjects(connection, idle)
-        began, _ = await states_at(connection, Point(point.as_of, 0), Scope.SUBJECT, _NOBODY)
+        began = await basis_at(connection, Point(point.as_of, 0))
     feed = _feed(request, served, followed, asked, part, effects, subjects, began)
     return send_bytes(request, render_feed(feed), f"{_ATOM}; charset=utf-8", headers=_kept(served, feed))
-
-
-_NOBODY = {"coalition": "", "family": "", "slug": ""}
 
 
 def _kept(served: Services, feed: Feed) -> dict[str, str]:

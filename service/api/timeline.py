@@ -1,5 +1,6 @@
 """What was said when, and what changed between two points on both axes."""
 
+from datetime import datetime
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request
@@ -9,23 +10,28 @@ from starlette.responses import Response
 from service.api.answered import Changes as ChangesAnswer
 from service.api.answered import TimelinePage
 from service.api.answering import (
+    FIRST_PAGE,
+    LONGEST_PAGE,
     AskedPage,
     Cursor,
     Words,
     check_coalition,
     continued,
+    cut,
     kept_for_ever,
     known_kind,
+    parse_cursor,
     sought_in,
 )
-from service.api.following import follow_coalition
+from service.api.following import AskedFeed, follow_coalition
 from service.api.outlines import CHANGES, TIMELINE
+from service.database import Connection
 from service.domain.actors import parse_actor
 from service.domain.answers import Json
 from service.domain.changes import Difference
 from service.domain.dates import parse_as_of, parse_edtf, parse_instant, render_instant
 from service.domain.errors import Fault, Invalid
-from service.segments.query import Basis, Point, Scope, resolve_known_at, states_at
+from service.segments.query import Basis, Point, basis_at, resolve_known_at
 from service.segments.timeline import Told, count_statements, list_changes, list_statements
 from service.web.asking import (
     INSTANT,
@@ -73,7 +79,7 @@ class AskedTimeline(AskedPage):
 )
 async def get_timeline(request: Request, coalition: str) -> Response:
     """Statements in the order in which they occurred; those that may have occurred by then stand apart."""
-    if wants_feed(request):
+    if wants_feed(request, AskedTimeline, AskedFeed):
         return await follow_coalition(request, coalition)
     asked = read_query(request, AskedTimeline)
     served = services(request)
@@ -90,11 +96,10 @@ async def get_timeline(request: Request, coalition: str) -> Response:
         "to": final,
         **(await sought_in(asked.q)).values,
     }
-    limit = page_size(request, asked.limit)
     last = (parse_parameter("after", cursor.last[0], parse_instant), cursor.last[1]) if cursor else None
     async with served.pool.connection() as connection:
         point = await find_point(pinned, connection, served.clock())
-        basis, _ = await states_at(connection, point, Scope.SUBJECT, _NONE)
+        basis = await basis_at(connection, point)
         values = {**filters, "as_of": point.as_of, "known": basis.known_position}
         found, possible = await list_statements(
             connection, values, after=last, limit=most_rows(request, asked.limit + 1)
@@ -102,13 +107,8 @@ async def get_timeline(request: Request, coalition: str) -> Response:
         total = {"total": await count_statements(connection, values)} if asked.count else {}
         if not found and not possible:
             await check_coalition(connection, coalition, basis.known_position)
-    shown, more = found[:limit], limit is not None and len(found) > limit
-    end = (
-        Cursor(Point(basis.as_of, basis.known_position), [render_instant(shown[-1].latest), shown[-1].position])
-        if more
-        else None
-    )
-    after = end.render() if end else None
+    shown, more = cut(found, page_size(request, asked.limit))
+    after = Cursor((basis.point,), [render_instant(shown[-1].latest), shown[-1].position]).render() if more else None
     content = {
         "items": [_told(one) for one in shown],
         "next": after,
@@ -117,9 +117,6 @@ async def get_timeline(request: Request, coalition: str) -> Response:
         "possible": [_told(one) for one in possible],
     }
     return answer(request, content, TIMELINE, headers=next_page(request, after))
-
-
-_NONE = {"coalition": "", "family": "", "slug": ""}
 
 
 def _turned_round(name: str) -> Invalid:
@@ -139,22 +136,36 @@ def _told(one: Told) -> Json:
 
 
 class AskedChanges(AskedView):
-    """Two points on both axes."""
+    """Two points on both axes, and which page of the difference."""
 
-    from_: str = Field(alias="from", description="the earlier moment of valid time", json_schema_extra=MOMENT)
-    to: str = Field(description="the later moment of valid time", json_schema_extra=MOMENT)
+    from_: str | None = Field(
+        None, alias="from", description="the earlier moment of valid time; required on the first page",
+        json_schema_extra=MOMENT,
+    )  # fmt: skip
+    to: str | None = Field(
+        None, description="the later moment of valid time; required on the first page", json_schema_extra=MOMENT
+    )
     from_known_at: str | None = Field(None, json_schema_extra=INSTANT)
     from_known_position: int | None = Field(None, ge=0, le=2**62)
     from_position: int | None = Field(None, ge=0, le=2**62, description="short for from_known_position")
     to_known_at: str | None = Field(None, json_schema_extra=INSTANT)
     to_known_position: int | None = Field(None, ge=0, le=2**62)
     to_position: int | None = Field(None, ge=0, le=2**62, description="short for to_known_position")
+    limit: int = Field(FIRST_PAGE, ge=1, le=LONGEST_PAGE, description="how many items at most")
+    after: str | None = Field(None, max_length=1000, description="`next` of the page before: it pins both points")
+    count: bool = Field(default=False, description="whether to say in `total` how many items there are on all pages")
 
     @property
     def is_pinned(self) -> bool:
-        """Whether both ends name a position, so that the difference can never change."""
+        """Whether both ends name a position, or a cursor does, so that the difference can never change."""
         ends = ((self.from_known_position, self.from_position), (self.to_known_position, self.to_position))
-        return all(any(position is not None for position in end) for end in ends)
+        return self.after is not None or all(any(position is not None for position in end) for end in ends)
+
+
+_ENDS = frozenset(
+    f"{end}{axis}" for end in ("from", "to") for axis in ("", "_known_at", "_known_position", "_position")
+)
+"""The parameters that name the two points: a cursor says both already."""
 
 
 @router.get(
@@ -162,7 +173,7 @@ class AskedChanges(AskedView):
     operation_id="getChanges",
     openapi_extra=documented(
         AskedChanges,
-        answers=view(ChangesAnswer, "One row for each subject that differs, and for each reason."),
+        answers=view(ChangesAnswer, "One row for each subject that differs, and for each reason.", paged=True),
         refuses=[404],
     ),
 )
@@ -171,59 +182,92 @@ async def get_changes(request: Request, coalition: str) -> Response:
 
     Where neither end names what was known, both are as known now; where only one does, the other is the head.
     """
-    if wants_feed(request):
+    if wants_feed(request, AskedChanges, AskedFeed):
         return await follow_coalition(request, coalition)
     asked = read_query(request, AskedChanges)
     served = services(request)
-    start_at = min(parse_parameter("from", asked.from_, parse_as_of), LAST)
-    end_at = min(parse_parameter("to", asked.to, parse_as_of), LAST)
-    if start_at > end_at:
-        raise _turned_round("to")
+    cursor = _continued_difference(request, asked)
     async with served.pool.connection() as connection:
-        head, _ = await states_at(connection, Point(end_at), Scope.SUBJECT, _NONE)
-        positions = []
-        for name, at, first, second in (
-            ("from", asked.from_known_at, asked.from_known_position, asked.from_position),
-            ("to", asked.to_known_at, asked.to_known_position, asked.to_position),
-        ):
-            given = [one for one in (at, first, second) if one is not None]
-            if len(given) > 1:
-                detail = f"Give one of {name}_known_at, {name}_known_position and {name}_position."
-                raise Invalid(detail, Fault(f"/query/{name}_known_at", "ambiguous", detail))
-            if at is not None:
-                instant = parse_parameter(f"{name}_known_at", at, parse_instant)
-                positions.append(await resolve_known_at(connection, instant))
-            else:
-                positions.append(given[0] if given else head.known_position)  # type: ignore[arg-type]  # no text left
-        if positions[0] > positions[1]:
-            raise _turned_round("to_known_position")
-        await check_coalition(connection, coalition, positions[1])
-        start, end = Point(start_at, positions[0]), Point(end_at, positions[1])
+        start, end = cursor.points if cursor else await _find_ends(asked, connection)
+        assert end.known_position is not None
+        await check_coalition(connection, coalition, end.known_position)
         stale = served.settings.stale_after_days
         found = await list_changes(connection, coalition, start, end, stale_after_days=stale)
+    last = cursor.last if cursor else ["", ""]
+    rest = [one for one in found.rows if [str(one.key), one.because] > last]
+    shown, more = cut(rest, page_size(request, asked.limit))
+    after = Cursor((start, end), [str(shown[-1].key), shown[-1].because]).render() if more else None
     address = _address(request, found.start, found.end)
     return answer(
         request,
         {
-            "items": [_difference(one) for one in found.rows],
-            "next": None,
-            "from": basis_of(request, found.start, moment_of(served, start_at)) | {"url": address},
-            "to": basis_of(request, found.end, moment_of(served, end_at)) | {"url": address},
+            "items": [_difference(one) for one in shown],
+            "next": after,
+            **({"total": len(found.rows)} if asked.count else {}),
+            "from": basis_of(request, found.start, moment_of(served, start.as_of)) | {"url": address},
+            "to": basis_of(request, found.end, moment_of(served, end.as_of)) | {"url": address},
         },
         CHANGES,
-        headers={"Cache-Control": kept_for_ever(served)} if asked.is_pinned else None,
+        headers={
+            **next_page(request, after, point=_ENDS),
+            **({"Cache-Control": kept_for_ever(served)} if asked.is_pinned else {}),
+        },
     )
 
 
+def _continued_difference(request: Request, asked: AskedChanges) -> Cursor | None:
+    """The cursor that pins both points; raises `Invalid` where the request names them too."""
+    if asked.after is None:
+        return None
+    if not _ENDS.isdisjoint(request.query_params):
+        detail = "The cursor already says between which points its pages are; leave from… and to… out."
+        raise Invalid(detail, Fault("/query/after", "ambiguous", detail))
+    return parse_cursor(asked.after, (str, str), points=2)
+
+
+async def _find_ends(asked: AskedChanges, connection: Connection) -> tuple[Point, Point]:
+    """The two points that the parameters name; raises `Invalid` with a pointer to what is missing or wrong."""
+    start_at, end_at = _moment("from", asked.from_), _moment("to", asked.to)
+    if start_at > end_at:
+        raise _turned_round("to")
+    head = await basis_at(connection, Point(end_at))
+    positions = []
+    for name, at, first, second in (
+        ("from", asked.from_known_at, asked.from_known_position, asked.from_position),
+        ("to", asked.to_known_at, asked.to_known_position, asked.to_position),
+    ):
+        given = [one for one in (at, first, second) if one is not None]
+        if len(given) > 1:
+            detail = f"Give one of {name}_known_at, {name}_known_position and {name}_position."
+            raise Invalid(detail, Fault(f"/query/{name}_known_at", "ambiguous", detail))
+        if at is not None:
+            instant = parse_parameter(f"{name}_known_at", at, parse_instant)
+            positions.append(await resolve_known_at(connection, instant))
+        else:
+            positions.append(given[0] if given else head.known_position)  # type: ignore[arg-type]  # no text left
+    if positions[0] > positions[1]:
+        raise _turned_round("to_known_position")
+    return Point(start_at, positions[0]), Point(end_at, positions[1])
+
+
+def _moment(name: str, given: str | None) -> datetime:
+    if given is None:
+        detail = f"Say between which moments: {name} is missing."
+        raise Invalid(detail, Fault(f"/query/{name}", "missing", detail))
+    return min(parse_parameter(name, given, parse_as_of), LAST)
+
+
 def _address(request: Request, start: Basis, end: Basis) -> str:
-    """The address of exactly this difference."""
+    """The address of exactly this page of a difference."""
     pinned = {
         "from": render_instant(start.as_of),
         "from_known_position": start.known_position,
         "to": render_instant(end.as_of),
         "to_known_position": end.known_position,
     }
-    kept = [(name, value) for name, value in request.query_params.multi_items() if name == "fields"]
+    if "after" in request.query_params:
+        pinned = {}
+    kept = sorted((name, value) for name, value in request.query_params.multi_items() if name not in _ENDS)
     return f"{address_of(request.scope)}?{urlencode([*pinned.items(), *kept])}"
 
 

@@ -179,10 +179,10 @@ def person_code(name: str) -> str:
     return f"person:{kept}-{digest}" if kept else f"person:{digest}"
 
 
-def find_actors(q: str, limit: int) -> list[Actor]:
+def find_actors(q: str, limit: int | None = None) -> list[Actor]:
     """List the countries and organisations whose code or name, in any language, holds the text; best first.
 
-    An empty text finds them all, by name; a negative limit counts as 0.
+    An empty text finds them all, by name; a negative limit counts as 0, none takes all.
     """
     folded = _fold(q) if len(q) <= MAX_LENGTH else ""
     if q and not folded:
@@ -193,7 +193,7 @@ def find_actors(q: str, limit: int) -> list[Actor]:
         if rank is not None and rank < ranks.get(code, 99):
             ranks[code] = rank
     best = sorted(ranks, key=lambda code: (ranks[code], _fold(_CLOSED_NAMES[code]), code))
-    return [get_actor(code) for code in best[: max(limit, 0)]]
+    return [get_actor(code) for code in best[: None if limit is None else max(limit, 0)]]
 
 
 @lru_cache(maxsize=1_024)

@@ -65,6 +65,12 @@ class Concerned(StrEnum):
     """
 
     LOG = "WITH told AS (SELECT position, true AS own FROM event)"
+    EVENT = """WITH told AS (
+        SELECT position, true AS own FROM event WHERE event_id = %(event_id)s
+        UNION
+        SELECT e.position, true FROM event t JOIN event e ON e.about @> ARRAY[t.position]
+        WHERE t.event_id = %(event_id)s
+    )"""
     COALITION = "WITH told AS (SELECT position, true AS own FROM event WHERE coalition = %(coalition)s)"
     FAMILY = (
         "WITH asked AS (SELECT * FROM subject WHERE coalition = %(coalition)s AND family = %(family)s "
@@ -72,8 +78,8 @@ class Concerned(StrEnum):
     )
     SUBJECT = f"WITH asked AS ({Scope.SUBJECT}), {_BY_FEW}"
     REGISTRATIONS = f"WITH asked AS ({Scope.REGISTRATIONS}), {_BY_FEW}"
-    COUNTRY = (
-        "WITH asked AS (SELECT * FROM subject WHERE actor = %(actor)s "
+    ACTORS = (
+        "WITH asked AS (SELECT * FROM subject WHERE actor = ANY(%(actors)s::text[]) "
         f"AND (%(coalition)s::text IS NULL OR coalition = %(coalition)s)), {_BY_FEW}"
     )
 

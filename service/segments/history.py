@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from service.database import Connection, fetch
 from service.domain.subject import SubjectKey
 from service.log.read import COLUMNS, EventRow
-from service.segments.query import Basis, Point, Scope, states_at
+from service.segments.query import Basis
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,11 @@ class Rectangle:
     possible: bytes
     rivals: bytes
 
+    @property
+    def place(self) -> tuple[str, int, datetime]:
+        """Where it stands among the states of its subject: by actor, in the order in which they were learned."""
+        return self.key.actor, self.known_from, self.valid_from
+
 
 _SUBJECTS = "s.coalition = %(coalition)s AND s.family = %(family)s AND s.slug = %(slug)s"
 _SEGMENTS = f"""
@@ -37,34 +42,47 @@ FROM subject s JOIN segment g ON g.subject_id = s.id
 WHERE {_SUBJECTS} AND g.known_from <= %(known)s
 ORDER BY s.actor
 """
-_EVENTS = f"""
+_TOUCHED = f"""
 WITH told AS (
     SELECT DISTINCT m.position FROM subject s JOIN subject_statement m ON m.subject_id = s.id
     WHERE {_SUBJECTS} AND m.known_from <= %(known)s
 )
-SELECT {COLUMNS} FROM event e
+SELECT {{columns}} FROM event e
 WHERE e.position <= %(known)s
   AND (e.position IN (SELECT position FROM told) OR e.about && (SELECT array_agg(position) FROM told))
-ORDER BY e.position
 """
+_EVENTS = _TOUCHED.format(columns=COLUMNS) + "AND e.position > %(after)s ORDER BY e.position LIMIT %(limit)s"
+_COUNT = _TOUCHED.format(columns="count(*)")
 
 
-async def history_of(
-    connection: Connection, point: Point, key: SubjectKey
-) -> tuple[Basis, list[EventRow], list[Rectangle]]:
-    """The events that ever touched a subject (any actor), and the states it was ever known to be in, up to a point."""
-    values = {"coalition": key.coalition, "family": key.family, "slug": key.slug}
-    basis, _ = await states_at(connection, point, Scope.SUBJECT, values)
-    bounds = {**values, "known": basis.known_position, "as_of": basis.as_of}
-    events = [EventRow.of(row) for row in await fetch(connection, _EVENTS, bounds)]
-    segments = [_Stored.of(row) for row in await fetch(connection, _SEGMENTS, bounds)]
+async def list_events_of(
+    connection: Connection, basis: Basis, key: SubjectKey, *, after: int, limit: int
+) -> list[EventRow]:
+    """The next events behind a position that ever touched a subject (any actor), as known then, in order."""
+    values = {**_values(basis, key), "after": after, "limit": limit}
+    return [EventRow.of(row) for row in await fetch(connection, _EVENTS, values)]
+
+
+async def count_events_of(connection: Connection, basis: Basis, key: SubjectKey) -> int:
+    """How many events ever touched a subject, as known then."""
+    count: int = (await fetch(connection, _COUNT, _values(basis, key)))[0][0]
+    return count
+
+
+async def list_states_of(connection: Connection, basis: Basis, key: SubjectKey) -> list[Rectangle]:
+    """The states that a subject (each of its actors) was ever known to be in, up to a point: by their `place`."""
+    segments = [_Stored.of(row) for row in await fetch(connection, _SEGMENTS, _values(basis, key))]
     found = [
         one
         for _, of_subject in groupby(segments, key=lambda one: one.key)
         for one in _rectangles(list(of_subject), basis.known_position)
         if one.valid_from <= basis.as_of
     ]
-    return basis, events, found
+    return sorted(found, key=lambda one: one.place)
+
+
+def _values(basis: Basis, key: SubjectKey) -> dict[str, Any]:
+    return {"coalition": key.coalition, "family": key.family, "slug": key.slug, "known": basis.known_position}
 
 
 class _Stored(NamedTuple):
@@ -84,7 +102,7 @@ class _Stored(NamedTuple):
 
 
 def _rectangles(segments: Sequence[_Stored], known: int) -> list[Rectangle]:
-    """What was ever known of one subject by a position, in the order in which it was learned."""
+    """What was ever known of one subject by a position."""
     changes: dict[int, tuple[list[_Stored], list[_Stored]]] = defaultdict(lambda: ([], []))  # closed, opened
     for one in segments:
         changes[one.known_from][1].append(one)
@@ -93,7 +111,7 @@ def _rectangles(segments: Sequence[_Stored], known: int) -> list[Rectangle]:
     plane = _Plane()
     for position, (closed, opened) in sorted(changes.items()):
         plane.change(position, closed, opened)
-    return sorted(plane.end(), key=lambda one: (one.known_from, one.valid_from))
+    return plane.end()
 
 
 class _Plane:

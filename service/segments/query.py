@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from service.database import OPEN, Connection, fetch
+from service.domain.coalition import REGISTRATION
 from service.domain.errors import Fault, Invalid, Unavailable
 from service.domain.subject import SubjectKey
 from service.domain.timeline import NOTHING, RULES_VERSION
@@ -39,6 +40,11 @@ class Basis:
     known_position: int
     known_at: datetime
     log_root: bytes
+
+    @property
+    def point(self) -> Point:
+        """The point that it is about, on both axes."""
+        return Point(self.as_of, self.known_position)
 
 
 class StateRow(NamedTuple):
@@ -150,6 +156,15 @@ async def states_at(
     return basis, sorted(found, key=lambda row: row.key)
 
 
+async def basis_at(connection: Connection, point: Point) -> Basis:
+    """What an answer about a point rests on, whatever it is about; raises `Invalid` as `states_at` does."""
+    basis, _ = await states_at(connection, point, Scope.SUBJECT, _NOTHING)
+    return basis
+
+
+_NOTHING = {"coalition": "", "family": "", "slug": ""}
+
+
 def _row(row: Any) -> StateRow:  # noqa: ANN401 - a row of the driver
     _, _, _, coalition, family, slug, actor, state, possible, rivals, references = row
     return StateRow(
@@ -210,15 +225,21 @@ class Background(NamedTuple):
         return cls(build, frozenset(coalitions), truces)
 
 
-_REGISTRATION = """
+_KNOWN_OF = """
 SELECT 1 FROM subject s JOIN subject_statement m ON m.subject_id = s.id
-WHERE s.coalition = %(coalition)s AND s.family = 'coalition' AND s.slug = 'registration' AND m.known_from <= %(known)s
+WHERE s.coalition = %(coalition)s AND s.family = %(family)s AND s.slug = %(slug)s AND m.known_from <= %(known)s LIMIT 1
 """
+
+
+async def is_known_of(connection: Connection, key: SubjectKey, known_position: int) -> bool:
+    """Whether anything had ever been recorded about a subject, of whichever actor, by a position."""
+    values = {"coalition": key.coalition, "family": key.family, "slug": key.slug, "known": known_position}
+    return bool(await fetch(connection, _KNOWN_OF, values))
 
 
 async def is_registered(connection: Connection, coalition: str, known_position: int) -> bool:
     """Whether a coalition had ever been registered under the slug by a position."""
-    return bool(await fetch(connection, _REGISTRATION, {"coalition": coalition, "known": known_position}))
+    return await is_known_of(connection, SubjectKey(coalition, "coalition", REGISTRATION, ""), known_position)
 
 
 @dataclass(frozen=True, slots=True)

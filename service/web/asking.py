@@ -109,7 +109,7 @@ def basis_of(request: Request, basis: Basis, moment: Moment) -> Json:
     """The basis as every computed answer carries it; its address repeats exactly this answer."""
     as_of = render_instant(basis.as_of)
     named = request.query_params
-    kept = sorted((name, value) for name, value in named.multi_items() if name not in _POINT)
+    kept = sorted((name, value) for name, value in named.multi_items() if name not in POINT)
     # A cursor pins both already. Of an instant, only the colons have to be escaped.
     pinned = "" if "after" in named else f"as_of={as_of.replace(':', '%3A')}&known_position={basis.known_position}"
     asked = "&".join(part for part in (pinned, urlencode(kept)) if part)
@@ -123,4 +123,5 @@ def basis_of(request: Request, basis: Basis, moment: Moment) -> Json:
     }
 
 
-_POINT = frozenset({"as_of", "known_at", "known_position"})
+POINT = frozenset({"as_of", "known_at", "known_position"})
+"""The parameters that name a point."""

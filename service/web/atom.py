@@ -8,13 +8,15 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import NamedTuple
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from fastapi import Request
+from pydantic import BaseModel
 
 from service.domain.dates import render_instant
-from service.web.formats import ATOM, wanted_format
+from service.web.formats import ATOM, NotAcceptable, wanted_format
 
 _ATOM_NAMES, _HISTORY_NAMES = "http://www.w3.org/2005/Atom", "http://purl.org/syndication/history/1.0"
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0 §2.2
@@ -54,9 +56,29 @@ class Feed:
     is_archive: bool = False
 
 
-def wants_feed(request: Request) -> bool:
-    """Whether an address is asked for as a feed."""
-    return wanted_format(request.scope, ATOM) == ATOM
+def wants_feed(request: Request, view: type[BaseModel], feed: type[BaseModel], *also: str) -> bool:
+    """Whether an address is asked for as a feed; ``view`` and ``feed`` are what it takes as the one and the other.
+
+    A feed tells what events did, and has no room for most of what a view can be asked. Its suffix refuses that; by
+    `Accept` there is then no feed, and whoever takes nothing else is told so (`NotAcceptable`). ``also`` are further
+    formats, as in `wanted_format`.
+    """
+    if wanted_format(request.scope, ATOM, *also) != ATOM:
+        return False
+    if "suffix" in request.scope or (_names(view) - _names(feed)).isdisjoint(request.query_params):
+        return True
+    del request.scope["format"]
+    try:
+        wanted_format(request.scope, *also)
+    except NotAcceptable as error:
+        taken = ", ".join(sorted(_names(feed)))
+        raise NotAcceptable(f"{error.detail} As a feed it takes no other parameters than {taken}.") from None
+    return False
+
+
+@cache
+def _names(model: type[BaseModel]) -> frozenset[str]:
+    return frozenset(field.alias or name for name, field in model.model_fields.items())
 
 
 def render_feed(feed: Feed) -> bytes:

@@ -166,8 +166,8 @@ class Outline:
         return found
 
 
-_KEPT = ("id", "basis", "from", "to")
-"""What says of a document which it is, and on what it rests."""
+_KEPT = ("id", "next", "total", "basis", "from", "to")
+"""What says of a document which it is, where it goes on, and on what it rests."""
 
 
 def _parse(fields: str, members: Members) -> list[str]:

@@ -58,8 +58,7 @@ class Suffixes:
 def wanted_format(scope: MutableMapping[str, Any], *also: str) -> str:
     """The format to answer in: `json` where none is named; ``also`` are those that this answer has besides.
 
-    It is found out once for a request. Raises `NotAcceptable` where nothing that there is will do, `Unknown` for an
-    address whose suffix names what this answer has not.
+    It is found out once for a request. Raises `NotAcceptable` where nothing that there is will do.
     """
     found: str | None = scope.get("format")
     if found is None:
@@ -70,8 +69,10 @@ def wanted_format(scope: MutableMapping[str, Any], *also: str) -> str:
 def _find(scope: MutableMapping[str, Any], also: tuple[str, ...]) -> str:
     suffix: str | None = scope.get("suffix")
     if suffix is not None:
-        if suffix not in (JSON, *TABLES, *also):
-            raise no_such_format()
+        offered = (JSON, *TABLES, *also)
+        if suffix not in offered:
+            known = ", ".join(f".{one}" for one in offered)
+            raise NotAcceptable(f"This address is not served in the format of this suffix; there are {known}.")
         if not _is_installed(suffix):
             raise NotAcceptable(_NOT_INSTALLED)
         return suffix
@@ -87,7 +88,7 @@ _NOT_INSTALLED = (
 
 
 def no_such_format() -> Unknown:
-    """What is said of an address with the suffix of a format that it does not have."""
+    """What is said of an address with a suffix that comes in one format alone."""
     return Unknown("This address is not served in that format; leave the suffix out.")
 
 

@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from service.domain.answers import Json
 from service.domain.errors import Fault, Invalid
+from service.web.asking import POINT
 from service.web.fields import Outline, Sheet, narrowed
 from service.web.formats import FORMATS, TABLES, no_such_format, wanted_format
 from service.web.serving import services
@@ -210,16 +211,13 @@ def is_pinned(request: Request) -> bool:
     return "after" in named or ("as_of" in named and "known_position" in named)
 
 
-def next_page(request: Request, after: str | int | None) -> dict[str, str]:
-    """The header that leads to the next page (RFC 8288); none on the last."""
+def next_page(request: Request, after: str | int | None, *, point: frozenset[str] = POINT) -> dict[str, str]:
+    """The header that leads to the next page (RFC 8288); none on the last. The cursor says what ``point`` names do."""
     if after is None:
         return {}
-    kept = [(name, value) for name, value in request.query_params.multi_items() if name not in _POINT]
+    kept = [(name, value) for name, value in request.query_params.multi_items() if name not in (*point, "after")]
     address = f"{request.scope['raw_path'].decode('ascii')}?{urlencode([*kept, ('after', str(after))])}"
     return {"Link": f'<{address}>; rel="next"'}
-
-
-_POINT = frozenset({"after", "as_of", "known_at", "known_position"})
 
 
 def _digest(body: bytes) -> str:
