@@ -219,6 +219,6 @@ def _states(events: list[EventRow]) -> dict[SubjectKey, bytes | None]:
                 items.setdefault(key, []).append(item)
     states: dict[SubjectKey, bytes | None] = {}
     for key, told in items.items():
-        found = state_at(fold(FAMILIES[key.family], told), _AS_OF)
+        found = state_at(fold(FAMILIES[key.family], sorted(told, key=lambda item: item.order)), _AS_OF)
         states[key] = None if found is None else found.state
     return states

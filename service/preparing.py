@@ -5,6 +5,7 @@ hang on the end of the record alone; this process knows it while nobody else has
 the next batch while the database is still writing the one before, and the gate only shows whether that holds.
 """
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from typing import NamedTuple
 
 from service.database import Connection
 from service.domain.decide import Known, Revision, check_revision, decide
-from service.domain.errors import Fault, RegistryError
+from service.domain.errors import Fault, Invalid, RegistryError
 from service.domain.record import Effective, RecordEvent
 from service.domain.subject import SubjectKey
 from service.log.append import Head, Tail
@@ -20,8 +21,32 @@ from service.log.codec import Entry
 from service.log.merkle import Frontier
 from service.segments.effective import Versions, load_known
 from service.segments.query import Background, Truces
-from service.segments.revise import Changes, Planes, Touches, View, in_force, touches
+from service.segments.revise import Burden, Changes, Planes, Touches, View, in_force, touches
 from service.submission import Recorded, Submission
+
+_MOST_TOLD_ANEW = 50_000
+"""How many statements one transaction may take in anew: of one subject some 300 that come newest first."""
+
+_ENTANGLED = (
+    "Up to here, too many statements of this request are about the same subject and change what later ones made of it. "
+    "Send them oldest first, or what stands before this place in a request of its own and the rest after it."
+)
+
+_LONGEST_TURN = 0.02  # seconds of work before others get theirs
+
+
+class _Turn:
+    """A turn at the loop, which ends when it has lasted long enough."""
+
+    def __init__(self) -> None:
+        self._time = asyncio.get_running_loop().time
+        self._began = self._time()
+
+    async def end_if_long(self) -> None:
+        """Lets others go first, once this has had its turn."""
+        if self._time() - self._began > _LONGEST_TURN:
+            await asyncio.sleep(0)
+            self._began = self._time()
 
 
 class _Step(NamedTuple):
@@ -93,7 +118,7 @@ class Standing:
         self._coalitions: set[str] = set()
         self._planes = Planes()
 
-    def prepare_ahead(self, batch: Sequence[Submission]) -> Prepared | None:
+    async def prepare_ahead(self, batch: Sequence[Submission]) -> Prepared | None:
         """The batch prepared; None where something has to be read for it first: `prepare` does it then."""
         events = [entry.event for one in batch for entry in one.entries]
         if self._size is None or any(event.named or event.coalition not in self._coalitions for event in events):
@@ -103,7 +128,7 @@ class Standing:
         if not self._planes.covers(self._all_touches(accepted)):
             return None
         self._coalitions = known.coalitions
-        return self._fold(accepted, refused, self._size)
+        return await self._fold(accepted, refused, self._size)
 
     def holds(self, batch: Prepared, mark: Mark) -> bool:
         """Whether what was prepared goes on exactly from where the record stands."""
@@ -124,7 +149,7 @@ class Standing:
         accepted, refused = _decide_all(batch, known, head.size)
         await self._planes.load(connection, self._all_touches(accepted), create=create)
         self._coalitions = known.coalitions
-        return self._fold(accepted, refused, head.size)
+        return await self._fold(accepted, refused, head.size, stepwise=create)
 
     def wrote(self, batch: Prepared, mark: Mark, recorded_at: datetime) -> None:
         """What was prepared is now part of the record, which stands at the mark."""
@@ -136,25 +161,54 @@ class Standing:
         touched = touches(revision for one in accepted for step in one.steps for revision in step.revisions)
         return {key: min(since, self._recorded_at) for key, since in touched.items()}
 
-    def _fold(self, accepted: list[_Accepted], refused: list[tuple[Submission, RegistryError]], base: int) -> Prepared:
-        """Folds what the accepted requests touch, each event at its own position."""
+    async def _fold(
+        self, accepted: list[_Accepted], refused: list[tuple[Submission, RegistryError]], base: int,
+        *, stepwise: bool = True,
+    ) -> Prepared:  # fmt: skip
+        """Folds what the accepted requests touch, each event at its own position.
+
+        Not ``stepwise``, where nothing is going to be written: what is known between two events of a request is then
+        asked by nobody. Others get their turn meanwhile, as many events about one subject take long.
+        """
+        era, planes, turn = self._era, self._planes, _Turn()
+        _check_burden(accepted, planes)
         versions, position = Versions(), base
         truces: dict[SubjectKey, View] = {}
         for one in accepted:
             touched: Touches = {}
             standing: dict[int, Effective] = {}
+            together: list[Revision] = []
             for step in one.steps:
                 position += 1
                 after = [revision.after for revision in step.revisions]
                 versions.put(after, at=position)
-                touched |= self._planes.revise(step.revisions, at=position)
                 standing |= {statement.position: statement for statement in after}
+                if stepwise:
+                    touched |= planes.revise(step.revisions, at=position)
+                    await turn.end_if_long()
+                else:
+                    together += step.revisions
+            touched |= planes.revise(together, at=position)
             one.statements = tuple(standing.values())
-            one.views = tuple(self._planes.view(key) for key in touched)
+            one.views = tuple(planes.view(key) for key in touched)
             truces |= {view.key: view for view in one.views if view.key.family == "ceasefire"}
             one.truces = tuple(truces.values())
-        self._size = position
-        return Prepared(base, self._era, accepted, refused, versions, self._planes.take())
+        if era == self._era:
+            self._size = position
+        return Prepared(base, era, accepted, refused, versions, planes.take())
+
+
+def _check_burden(accepted: Sequence[_Accepted], planes: Planes) -> None:
+    """Refuses to prepare what would tell too many states anew in one transaction; a single event never is too much."""
+    if sum(len(one.steps) for one in accepted) == 1:
+        return
+    told = 0
+    before: Burden = {}
+    for one in accepted:
+        for nth, step in enumerate(one.steps):
+            told += planes.burden(step.revisions, before)
+            if told > _MOST_TOLD_ANEW:
+                raise Invalid(_ENTANGLED, Fault(f"/{nth}" if one.submission.listed else "", "entangled", _ENTANGLED))
 
 
 def _decide_all(

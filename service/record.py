@@ -167,7 +167,8 @@ class Recorder:
             _refuse_all(batch, Unavailable(_UNCERTAIN))
         except Exception as error:
             if len(batch) == 1:
-                _LOGGER.exception("a write failed")
+                if not isinstance(error, RegistryError):
+                    _LOGGER.exception("a write failed")
                 _refuse_all(batch, error)
                 return
             for submission in batch:
@@ -182,7 +183,7 @@ class Recorder:
         try:
             async with AsyncExitStack() as preparing:
                 await preparing.enter_async_context(self._preparing)
-                prepared = self._standing.prepare_ahead(_without_repeats(batch)[0])
+                prepared = await self._standing.prepare_ahead(_without_repeats(batch)[0])
                 if prepared is not None:
                     await preparing.aclose()
                 async with self._turn:

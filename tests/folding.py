@@ -55,7 +55,8 @@ class Book:
         """What the fold makes of all statements about a subject."""
         key = key_of(subject)
         items = [one.item for one in self._known.by_position.values() if key in one.keys]
-        return fold(FAMILIES[key.family], [item for item in items if item is not None])
+        told = sorted((item for item in items if item is not None), key=lambda item: item.order)
+        return fold(FAMILIES[key.family], told)
 
     def at(self, subject: str, as_of: str = LATER) -> Any:
         """The state of a subject as of a date, or None."""

@@ -14,6 +14,7 @@ from service.domain.dates import BEGINNING, Bounds
 from service.domain.kinds import FAMILIES, parse_event
 from service.domain.statement import Event, Statement, tie_digest
 from service.domain.subject import Item, SubjectKey, SubjectState
+from service.domain.timeline import MOST_POSSIBLE
 
 Json = dict[str, Any]
 
@@ -176,6 +177,9 @@ def answer_at(key: SubjectKey, deeds: Sequence[Deed], at: datetime) -> Answer:
         for _, item in deeds
         if item.counts and item.bounds.earliest <= at < item.bounds.latest
     ]
+    if len(possible) > MOST_POSSIBLE:
+        possible[MOST_POSSIBLE - 1]["more"] = len(possible) - MOST_POSSIBLE
+        del possible[MOST_POSSIBLE:]
     return Answer(None if settled is None else _plain(settled), possible, rivals, references)
 
 

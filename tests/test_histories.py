@@ -19,9 +19,10 @@ from service.domain.answers import Moment, in_force, shape
 from service.domain.changes import Difference
 from service.domain.dates import parse_as_of, render_instant
 from service.domain.subject import SubjectKey
+from service.domain.timeline import MOST_REFERENCES
 from service.main import create_app
 from service.segments import rebuild
-from service.segments.query import MOST_REFERENCES, Point
+from service.segments.query import Point
 from service.segments.timeline import list_changes
 from tests.conftest import fresh_database
 from tests.folding import STALE_AFTER_DAYS

@@ -98,7 +98,8 @@ def test_what_was_prepared_on_a_batch_that_failed_is_prepared_again(
 
     prepared: list[bool] = []
 
-    def _made(batch: Any, second: asyncio.Event) -> Any:
+    async def _made(preparing: Any, second: asyncio.Event) -> Any:
+        batch = await preparing
         prepared.append(batch is not None)
         if len(prepared) > 1:
             second.set()

@@ -91,10 +91,10 @@ def _without_what_came_after(planes: Planes, revisions: Sequence[Revision], *, a
     new = {after.position for _, after in revisions}
     for key, since in touched.items():
         plane = planes._planes[key]
-        everything = plane.statements
-        plane.statements = {position: one for position, one in everything.items() if position in new}
+        everything = plane.items
+        plane.items = [one for one in everything if one.position in new]
         _refold(planes, key, since, at)
-        plane.statements = everything
+        plane.items = everything
     return touched
 
 
@@ -127,9 +127,9 @@ def _from_the_touched_moment_itself(planes: Planes, key: SubjectKey, since: date
     _refold(planes, key, since + TICK, at)
 
 
-def _from_nothing_before(family: Any, items: Any, opening: Segment | None = None) -> list[Segment]:
+def _from_nothing_before(family: Any, items: Any, opening: Segment | None = None, *_: Any) -> list[Segment]:
     """What held before is forgotten when a fold goes on from it."""
-    return _fold(family, items, None if opening is None else replace(opening, state=None))
+    return _fold(family, items, None if opening is None else replace(opening, state=None, held=None))
 
 
 def _time_stands_still(edges: Any, family: Any, states: Any, at: Any) -> Any:

@@ -66,6 +66,7 @@ class Possible(Shape):
     event_id: EventId
     position: LogPosition
     occurred: Dated
+    more: int = Field(description="further statements about the subject that may hold too, and are not shown after it")
     state: State
 
 

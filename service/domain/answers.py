@@ -241,9 +241,13 @@ def rival(key: SubjectKey, one: Mapping[str, Any], moment: Moment) -> Json:
 
 
 def may_be(key: SubjectKey, one: Mapping[str, Any], moment: Moment) -> Json:
-    """What may also hold: a statement that may have happened by now, and the state that it would make."""
+    """What may also hold: a statement that may have happened by now, and the state that it would make.
+
+    ``more`` counts those about the same subject that are not shown after it.
+    """
     return {
         "subject": str(key),
         **{name: one[name] for name in ("event_id", "position", "occurred")},
+        "more": one.get("more", 0),
         "state": SHAPES[key.family](key, one["state"], [], [], moment),
     }

@@ -8,6 +8,7 @@ say in any order has a state.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from pydantic import Field
@@ -28,7 +29,7 @@ class SubjectKey(NamedTuple):
         return "/".join(part for part in self if part)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Item:
     """One effective statement as the fold takes it in."""
 
@@ -41,7 +42,7 @@ class Item:
     counts: bool = True  # false: a rival that yields to another, shown beside the state only
     disputed: bool = False
 
-    @property
+    @cached_property
     def order(self) -> tuple[datetime, datetime, int, bool, str, str]:
         """A total order that never looks at when something was recorded, save between identical statements."""
         event = self.event

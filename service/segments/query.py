@@ -16,12 +16,9 @@ from service.database import OPEN, Connection, fetch
 from service.domain.coalition import REGISTRATION
 from service.domain.errors import Fault, Invalid, Unavailable
 from service.domain.subject import SubjectKey
-from service.domain.timeline import NOTHING, RULES_VERSION
+from service.domain.timeline import MOST_REFERENCES, NOTHING, RULES_VERSION
 from service.log.append import SHARE_GATE
 from service.migrate import OTHER_RULES
-
-MOST_REFERENCES = 50
-"""How many of the statements behind a state an answer lists: the latest, in order; its history has them all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,6 +143,10 @@ class _Replay:
         for position, revisions in steps:
             versions.put((revision.after for revision in revisions), at=position)
             self._planes.revise(revisions, at=position)
+            if self._planes.is_full:
+                await self.finish()
+                await self._store(versions, self._planes.drain())
+                versions = Versions()
         await self.finish()
         self._storing = asyncio.create_task(self._store(versions, self._planes.take()))
 

@@ -7,9 +7,9 @@ in order closes nothing. A batch is revised event by event in memory, each
 at its own position, from one load and with one write.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right, insort
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -21,14 +21,17 @@ from service.domain.answers import in_force_keys
 from service.domain.decide import Revision
 from service.domain.kinds import FAMILIES
 from service.domain.record import Effective
-from service.domain.subject import SubjectKey
-from service.domain.timeline import NOTHING, Segment, fold
+from service.domain.subject import Item, SubjectKey
+from service.domain.timeline import MOST_REFERENCES, NOTHING, Segment, Steps, fold
 from service.segments.effective import parse_row
-from service.segments.query import MOST_REFERENCES, StateRow, Truces
+from service.segments.query import StateRow, Truces
 
 Touches = dict[SubjectKey, datetime]
+Burden = dict[SubjectKey, list[datetime]]  # when what a request says of each subject becomes definite, in order
 LONGEST = 16  # segments of one plane that are kept from batch to batch
-MOST_KEPT = 6_000  # segments of all planes together: some 60 MB
+MOST_CHANGES = 5_000  # rows that a replay gathers before it writes them
+LARGEST_DOCUMENT = 1 << 20  # bytes of rows in one insert
+MOST_KEPT = 6_000  # segments and statements of all planes together: some 60 MB
 
 
 def touches(revisions: Iterable[Revision]) -> Touches:
@@ -66,10 +69,27 @@ def _shown(stored: bytes) -> list[dict[str, Any]]:
 
 
 class _Row(NamedTuple):
+    """A segment as it is stored, without the state from which it was written: there may be many."""
+
     subject_id: int
-    segment: Segment
+    valid_from: datetime
     since: int
     until: int
+    state: bytes | None
+    causes: bytes
+    possible: bytes
+    rivals: bytes
+
+    @classmethod
+    def of(cls, subject_id: int, live: _Live, until: int) -> "_Row":
+        """A segment of the current plane, known until a position."""
+        one = live.segment
+        return cls(subject_id, one.valid_from, live.since, until, one.state, one.causes, one.possible, one.rivals)
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return len(self.state or b"") + len(self.causes) + len(self.possible) + len(self.rivals)
 
 
 @dataclass(slots=True)
@@ -81,10 +101,11 @@ class _Plane:
 
     subject_id: int
     live: list[_Live] = field(default_factory=list)
-    statements: dict[int, Effective] = field(default_factory=dict)
+    items: list[Item] = field(default_factory=list)  # in their order: all that become definite after the first segment
+    steps: Steps = field(default_factory=Steps)
     earlier: list[dict[str, Any]] = field(default_factory=list)  # the statements behind what lies before
     is_whole: bool = False  # nothing lies before
-    counted: int = 0  # segments, when memory was last counted
+    counted: int = 0  # segments and statements, when memory was last counted
 
     def covers(self, since: datetime) -> bool:
         """Whether it can be folded anew from a valid time on: from the segment that holds just before."""
@@ -97,8 +118,21 @@ class _Plane:
             return
         self.is_whole = False
         self.earlier = _references(self.earlier, gone)
-        opening = self.live[0].segment.valid_from
-        self.statements = {position: one for position, one in self.statements.items() if one.bounds.latest > opening}
+        self.items = self.after(self.live[0].segment)
+        self.steps = Steps()
+
+    def after(self, opening: Segment) -> list[Item]:
+        """The statements that become definite only after a segment has begun."""
+        return self.items[bisect_right(self.items, opening.valid_from, key=lambda item: item.bounds.latest) :]
+
+    def put(self, before: Item | None, after: Item | None) -> None:
+        """Takes in how a statement stands, in the place of how it stood."""
+        if before is not None:
+            place = bisect_left(self.items, before.order, key=lambda item: item.order)
+            if self.items[place : place + 1] and self.items[place].position == before.position:
+                del self.items[place]
+        if after is not None:
+            insort(self.items, after, key=lambda item: item.order)
 
 
 def _references(earlier: list[dict[str, Any]], passed: Sequence[_Live]) -> list[dict[str, Any]]:
@@ -151,7 +185,7 @@ class Planes:
 
     def __init__(self) -> None:
         self._planes: OrderedDict[SubjectKey, _Plane] = OrderedDict()
-        self._segments = 0  # of all planes, as of the last `take`
+        self._kept = 0  # segments and statements of all planes, as of the last `take`
         self._touched: set[SubjectKey] = set()
         self._changes = Changes()
 
@@ -187,17 +221,31 @@ class Planes:
                 segment = Segment(valid_from, state, causes, possible, rivals)
                 loaded[keys[nth - 1]].live.append(_Live(segment, known_from, stored=True))
             for nth, *row in await statements.fetchall():
-                one = parse_row(row)
-                loaded[keys[nth - 1]].statements[one.position] = one
+                loaded[keys[nth - 1]].put(None, parse_row(row).item)
         for key, plane in loaded.items():
             plane.is_whole = not plane.live or plane.live[0].segment.valid_from >= wanted[key]
         new = [key for key in keys if key not in loaded]
         loaded |= await _create(connection, new) if create else {key: _Plane(0, is_whole=True) for key in new}
         for key, plane in loaded.items():
             before = self._planes.pop(key, None)
-            self._segments -= before.counted if before else 0
+            self._kept -= before.counted if before else 0
             self._planes[key] = plane
         self._touched |= loaded.keys()
+
+    def burden(self, revisions: Sequence[Revision], before: "Burden") -> int:
+        """How many statements are taken in anew if this is known by itself, after what went ``before``: nothing yet is.
+
+        Each that becomes definite once the earliest touched moment has begun is told again, with a state of its own.
+        """
+        count = 0
+        for key, since in touches(revisions).items():
+            plane, added = self._planes[key], before.setdefault(key, [])
+            count += len(plane.items) - bisect_left(plane.items, since, key=lambda item: item.bounds.latest)
+            count += len(added) - bisect_left(added, since)
+            for _, after in revisions:
+                if key in after.keys:
+                    insort(added, after.bounds.latest)
+        return count
 
     def revise(self, revisions: Sequence[Revision], *, at: int) -> Touches:
         """Takes in how statements stand from a position on; answers which subjects were re-folded, and from when."""
@@ -213,15 +261,25 @@ class Planes:
         plane = self._planes[key]
         return View(key, plane.live, plane.earlier)
 
-    def take(self) -> "Changes":
+    @property
+    def is_full(self) -> bool:
+        """Whether so much has changed that some of it should be written before there is more."""
+        return len(self._changes.rows) > MOST_CHANGES
+
+    def drain(self) -> "Changes":
         """What has changed since this was last asked, to be written; from now on it counts as stored."""
         changes, self._changes = self._changes, Changes()
         for key in self._touched:
             plane = self._planes[key]
             for live in plane.live:
                 if not live.stored:
-                    changes.rows.append(_Row(plane.subject_id, live.segment, live.since, OPEN))
+                    changes.rows.append(_Row.of(plane.subject_id, live, OPEN))
                     live.stored = True
+        return changes
+
+    def take(self) -> "Changes":
+        """The same, at the end of a batch: what the next is not likely to touch may be forgotten."""
+        changes = self.drain()
         self._let_go()
         return changes
 
@@ -231,22 +289,23 @@ class Planes:
             plane = self._planes[key]
             plane.shorten()
             self._planes.move_to_end(key)
-            self._segments += len(plane.live) - plane.counted
-            plane.counted = len(plane.live)
+            counted = len(plane.live) + len(plane.items)
+            self._kept += counted - plane.counted
+            plane.counted = counted
         self._touched.clear()
-        while self._segments > MOST_KEPT:
+        while self._kept > MOST_KEPT:
             _, gone = self._planes.popitem(last=False)
-            self._segments -= gone.counted
+            self._kept -= gone.counted
 
     def _move(self, before: Effective | None, after: Effective, at: int) -> None:
         left = set(before.keys) - set(after.keys) if before else set()
         for key in left:
             plane = self._planes[key]
-            plane.statements.pop(after.position, None)
+            plane.put(before.item if before else None, None)
             self._changes.put_membership(plane.subject_id, after, at, current=False)
         for key in after.keys:
             plane = self._planes[key]
-            plane.statements[after.position] = after
+            plane.put(before.item if before and key in before.keys else None, after.item)
             if before is None or key not in before.keys or before.bounds.latest != after.bounds.latest:
                 self._changes.put_membership(plane.subject_id, after, at, current=True)
 
@@ -255,14 +314,10 @@ class Planes:
         keep = bisect_left(plane.live, since, key=lambda live: live.segment.valid_from)
         kept, old = plane.live[: max(keep - 1, 0)], plane.live[max(keep - 1, 0) :]
         opening = old[0].segment if keep else None
-        items = [
-            item
-            for one in plane.statements.values()
-            if (opening is None or one.bounds.latest > opening.valid_from) and (item := one.item) is not None
-        ]
+        items = plane.items if opening is None else plane.after(opening)
         standing = {live.segment.valid_from: live for live in old}
         fresh: list[_Live] = []
-        for segment in fold(FAMILIES[key.family], items, opening):
+        for segment in fold(FAMILIES[key.family], items, opening, plane.steps):
             live = standing.get(segment.valid_from)
             if live is not None and live.segment == segment:
                 fresh.append(live)
@@ -294,7 +349,7 @@ class Changes:
         if live.stored:
             self._closing.append((subject_id, live.segment.valid_from, at))
         elif live.since < at:
-            self.rows.append(_Row(subject_id, live.segment, live.since, at))
+            self.rows.append(_Row.of(subject_id, live, at))
 
     async def write(self, connection: Connection) -> None:
         """Closes and inserts segments. Runs inside the caller's pipeline."""
@@ -311,8 +366,7 @@ class Changes:
             )
         if self._closing:
             await connection.execute(_CLOSE_SEGMENTS, tuple(map(list, zip(*self._closing, strict=True))))
-        if self.rows:
-            document = orjson.dumps([_row(row) for row in self.rows])
+        for document in _documents(self.rows):
             await connection.execute(_INSERT_SEGMENTS, (document.decode(),))
 
 
@@ -324,17 +378,30 @@ async def _create(connection: Connection, missing: Sequence[SubjectKey]) -> dict
         return {SubjectKey(*key): _Plane(number, is_whole=True) for number, *key in await cursor.fetchall()}
 
 
+def _documents(rows: Sequence[_Row]) -> Iterator[bytes]:
+    """The rows as JSON, in parts of bounded size: one as a rule."""
+    part: list[dict[str, Any]] = []
+    size = 0
+    for row in rows:
+        part.append(_row(row))
+        size += row.size
+        if size > LARGEST_DOCUMENT:
+            yield orjson.dumps(part)
+            part, size = [], 0
+    if part:
+        yield orjson.dumps(part)
+
+
 def _row(row: _Row) -> dict[str, Any]:
-    segment = row.segment
     return {
         "subject_id": row.subject_id,
-        "valid_from": segment.valid_from,
+        "valid_from": row.valid_from,
         "known_from": row.since,
         "known_to": row.until,
-        "state": None if segment.state is None else orjson.Fragment(segment.state),
-        "causes": orjson.Fragment(segment.causes),
-        "possible": orjson.Fragment(segment.possible),
-        "rivals": orjson.Fragment(segment.rivals),
+        "state": None if row.state is None else orjson.Fragment(row.state),
+        "causes": orjson.Fragment(row.causes),
+        "possible": orjson.Fragment(row.possible),
+        "rivals": orjson.Fragment(row.rivals),
     }
 
 
