@@ -165,7 +165,8 @@ def test_what_may_also_hold_has_the_same_members(world: TestClient) -> None:
     chosen = get(world, "/v1/coalitions/willing/commitments?as_of=2026-02-01&fields=firmness")["possible"]
     told = get(world, "/v1/coalitions/willing/timeline?as_of=2026-02-01&fields=summary")["possible"]
 
-    assert [one.keys() for one in chosen] == [{"subject", "event_id", "position", "occurred", "more", "state"}] * len(chosen)
+    members = {"subject", "event_id", "position", "occurred", "more", "state"}
+    assert [one.keys() for one in chosen] == [members] * len(chosen)
     assert [one["state"] for one in chosen] == [{"firmness": "announced"}]
     assert all(one.keys() == {"summary"} for one in told)
     assert told
