@@ -130,6 +130,7 @@ QUESTIONS = {
     "getEvent": "/v1/events/{pledge}",
     "findActors": "/v1/actors?q=united&limit=2&{point}",
     "getVersion": "/version",
+    "getIndex": "/",
 }
 
 

@@ -77,7 +77,7 @@ def test_every_route_says_how_it_answers_and_what_it_refuses(door: Door) -> None
     for status, answer in said.answers.items():
         assert status < 400, "refusals are all alike: name them in `refuses`"
         assert answer.what
-        assert answer.content or status in (204, 302, 304, 308), "say what stands in it"
+        assert answer.content or status in (204, 302, 303, 304, 308), "say what stands in it"
     assert said.refuses <= set(PROBLEMS)
     assert 500 in said.refuses
     if door.path_format.startswith("/v1/"):
@@ -88,6 +88,30 @@ def test_every_route_says_how_it_answers_and_what_it_refuses(door: Door) -> None
     assert operation["summary"]
     assert set(operation["tags"]) <= set(TAGS)
     assert operation["tags"]
+
+
+def test_refusals_say_which_headers_they_always_have_and_which_at_times() -> None:
+    responses = APP.document("3.1")["components"]["responses"]
+    told = {name: {one: how["required"] for one, how in found["headers"].items()} for name, found in responses.items()}
+    assert told["MethodNotAllowed"]["Allow"]
+    assert told["ServiceUnavailable"]["Retry-After"]
+    assert told["TooManyRequests"]["Retry-After"]
+    assert not told["Conflict"]["Retry-After"]
+    assert responses["MethodNotAllowed"]["content"]["application/problem+json"]["example"]["status"] == 405
+
+
+def test_programs_and_people_begin_at_the_same_address(database: str) -> None:
+    with registry(database, reading_is_open=False) as client:
+        index = client.get("/").json()
+        for address in index["links"].values():
+            assert client.head(address).status_code == 200, address
+        del client.headers["Authorization"]
+        browser = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+        led = client.get("/", headers=browser, follow_redirects=False)
+        assert (led.status_code, led.headers["Location"]) == (303, "/docs")
+        for accept in ("*/*", "application/json", "application/json, text/html;q=0.9", ""):
+            assert client.get("/", headers={"Accept": accept}).json() == index
+        assert client.get("/?x=1").status_code == 400
 
 
 def test_what_subscribers_are_sent_is_in_the_document() -> None:

@@ -7,12 +7,14 @@ from functools import lru_cache
 from importlib.resources import files
 
 from fastapi import APIRouter, Depends, Request
-from starlette.responses import Response
+from pydantic import BaseModel, Field
+from starlette.responses import RedirectResponse, Response
 
 from service.domain.answers import Json
 from service.domain.errors import Unknown
-from service.web.describing import TEXT, documented, sent
+from service.web.describing import TEXT, Answer, documented, sent
 from service.web.document import Application
+from service.web.formats import by_preference
 from service.web.sending import JSON, send, send_bytes
 from service.web.serving import Door, takes_no_parameters
 
@@ -56,6 +58,48 @@ def _document(request: Request, version: str) -> Json:
     app = request.app
     assert isinstance(app, Application)
     return app.document(version)
+
+
+class Index(BaseModel):
+    """Where to begin."""
+
+    title: str
+    version: str = Field(description="of the service")
+    links: dict[str, str] = Field(description="the address of each entry point")
+
+
+_BEGIN = {
+    "docs": "/docs",
+    "openapi": "/openapi.json",
+    "problems": "/problems",
+    "coalitions": "/v1/coalitions",
+    "actors": "/v1/actors",
+    "events": "/v1/events",
+    "stream": "/v1/events/stream",
+    "version": "/version",
+    "health": "/healthz",
+}
+
+
+@router.get(
+    "/",
+    operation_id="getIndex",
+    openapi_extra=documented(
+        answers={
+            **sent("Where to begin.", {JSON: Index}),
+            303: Answer("A browser is led to the page to read the document in.", headers=["Location", "Vary"]),
+        },
+        refuses=[400],
+        open_to_all=True,
+    ),
+)
+async def get_index(request: Request) -> Response:
+    """Where to begin: for programs the addresses, for people the page about the API."""
+    wanted = by_preference(request.headers.get("accept") or "*/*", (JSON, "text/html"))
+    if wanted[:1] == ["text/html"]:
+        return RedirectResponse("/docs", status_code=303, headers={"Vary": "Accept"})
+    app = request.app
+    return send(request, {"title": app.title, "version": app.version, "links": _BEGIN})
 
 
 _OPENAPI = documented(

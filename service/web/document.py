@@ -34,7 +34,7 @@ _OF_PROBLEM = {
     HTTPStatus.TOO_MANY_REQUESTS: ("Retry-After", *LIMITS),
     HTTPStatus.SERVICE_UNAVAILABLE: ("Retry-After",),
 }
-
+_AT_TIMES = {HTTPStatus.CONFLICT: ("Retry-After",)}  # where the same request is still running
 
 _FAULTS = {
     400: {"pointer": "/query/as_of", "code": "value_error", "detail": "Send a date such as 2025-07-10."},
@@ -74,7 +74,7 @@ def render_document(
     for door in sorted(doors, key=lambda one: one.path_format):
         for method in sorted(door.methods or ()):
             paths.setdefault(door.path_format, {})[method.lower()] = _operation(door, schemas, version)
-    statuses = {status for door in doors for status in described(door).refuses}
+    statuses = {status for door in doors for status in described(door).refuses} | {405}  # which no method answers
     document: Json = {
         "openapi": VERSIONS[version],
         "info": {
@@ -254,10 +254,13 @@ def _problem(status: int, schemas: "Schemas") -> Json:
     example: Json = {"type": kind.type, "title": kind.title, "status": status, "detail": kind.what}
     if fault:
         example |= {"detail": "The request is not valid; see `errors` for where and why.", "errors": [fault]}
-    headers = _OF_PROBLEM.get(HTTPStatus(status), ())
+    headers, at_times = (which.get(HTTPStatus(status), ()) for which in (_OF_PROBLEM, _AT_TIMES))
     return {
         "description": f"{kind.what} {kind.remedy}",
-        "headers": {name: _sent(name) for name in (*headers, *_ALWAYS)},
+        "headers": {
+            **{name: _sent(name) for name in (*headers, *_ALWAYS)},
+            **{name: {**_sent(name), "required": False} for name in at_times},
+        },
         "content": {"application/problem+json": {"schema": schemas.of(Problem), "example": example}},
     }
 

@@ -15,7 +15,8 @@ in `Accept`. With `fields` an answer has the members that are named; its schema 
 is a problem document (RFC 9457). Words of enumerations (`x-extensible-enum`) and fields of answers may be added: be
 ready for those that you do not know.
 
-A request may bring an id of its own in `X-Request-Id`."""
+A method that an address does not take is answered 405 (`components.responses.MethodNotAllowed`), with those that it
+takes in `Allow`. A request may bring an id of its own in `X-Request-Id`."""
 
 TAGS = {
     "coalitions": "Which coalitions there are, and where each stands.",
