@@ -1,7 +1,8 @@
 """How the rooms with SQL reach PostgreSQL: one pool, one role, one way to run a statement.
 
 Tables are declared in SQLAlchemy Core, against which the migrations are checked; queries are SQL constants that stand
-in the rooms `log` and `segments` and run on asynchronous psycopg, so that a read costs one round trip and little else.
+in the rooms of what they are about (`log`, `segments`; `access`, `drafts` and `webhooks` have tables of their own) and
+run on asynchronous psycopg, so that a read costs one round trip and little else.
 See docs/decisions/0002-sql-on-async-psycopg.md.
 """
 
