@@ -50,7 +50,7 @@ from service.reading.row import Rows
 from service.record import Recorder
 from service.segments import rebuild as rebuilding
 from service.settings import Settings
-from service.web.malformed import Protocol
+from service.web.malformed import protocol
 
 ROOT = Path(__file__).resolve().parent.parent
 SEEDS = ROOT / "seeds"
@@ -90,7 +90,7 @@ def serve(*, seeds: Annotated[bool, typer.Option(help="Load the seeds first.")] 
             timeout_graceful_shutdown=3,
             proxy_headers=bool(settings.trusted_proxies),
             forwarded_allow_ips=settings.trusted_proxies,
-            http=Protocol,
+            http=protocol(head_seconds=settings.head_seconds, stall_seconds=settings.stall_seconds),
         )
         server = _Server(config, secret)
         try:

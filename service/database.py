@@ -1,4 +1,4 @@
-"""How the rooms with SQL reach PostgreSQL: one pool, one role, one way to run a statement.
+"""How the rooms with SQL reach PostgreSQL: pools of connections, one role, one way to run a statement.
 
 Tables are declared in SQLAlchemy Core, against which the migrations are checked; queries are SQL constants that stand
 in the rooms of what they are about (`log`, `segments`; `access`, `drafts` and `webhooks` have tables of their own) and
@@ -50,16 +50,21 @@ def register_json(connection: Connection) -> None:
     connection.adapters.register_loader("json", ByteaBinaryLoader)  # the same for binary rows, without Python
 
 
-async def _configure(connection: Connection) -> None:
-    register_json(connection)
-    await connection.execute(f"SET ROLE {WRITER}".encode())
-    await connection.execute(b"SET TIME ZONE 'UTC'")
-    await connection.execute(f"SET lock_timeout TO '{_LOCK_PATIENCE}'".encode())
-
-
 @asynccontextmanager
-async def open_pool(url: str, *, size: int) -> AsyncIterator[Pool]:
-    """A pool of connections in the writer's role: it may append, and may not change what was appended."""
+async def open_pool(url: str, *, size: int, longest: int | None = None) -> AsyncIterator[Pool]:
+    """A pool of connections in the writer's role: it may append, and may not change what was appended.
+
+    ``longest`` is how many seconds one statement may take; without it as many as it needs.
+    """
+
+    async def configure(connection: Connection) -> None:
+        register_json(connection)
+        await connection.execute(f"SET ROLE {WRITER}".encode())
+        await connection.execute(b"SET TIME ZONE 'UTC'")
+        await connection.execute(f"SET lock_timeout TO '{_LOCK_PATIENCE}'".encode())
+        if longest is not None:
+            await connection.execute(f"SET statement_timeout TO '{longest}s'".encode())
+
     pool: Pool = AsyncConnectionPool(
         url,
         min_size=1,
@@ -67,7 +72,7 @@ async def open_pool(url: str, *, size: int) -> AsyncIterator[Pool]:
         open=False,
         timeout=10,
         kwargs={"autocommit": True},
-        configure=_configure,
+        configure=configure,
         check=None,
     )
     try:

@@ -21,21 +21,47 @@ from service.domain.errors import Unavailable
 from service.log.read import read_size
 from service.segments.heard import Heard, read_heard
 
+_NO_DATABASE = (psycopg.Error, PoolTimeout)
 _LOGGER = logging.getLogger(__name__)
 _OFTEN, _SELDOM = 0.1, 2.0  # seconds between two looks
 _SILENCE = 15.0  # seconds after which a listener is told that there is nothing new: proxies close what is silent
 _AT_ONCE = 500
-_REMEMBERED = 2_000
-MOST_LISTENERS = 1_000
+
+
+class _Recent:
+    """The latest events, without gaps: so many, and of so many bytes, at most."""
+
+    def __init__(self, *, most: int, most_bytes: int) -> None:
+        self._most, self._most_bytes = most, most_bytes
+        self._heard: deque[Heard] = deque()
+        self._bytes = 0
+
+    def extend(self, found: Sequence[Heard]) -> None:
+        """Takes in the next ones, and forgets the oldest where there are too many."""
+        self._heard.extend(found)
+        self._bytes += sum(one.size for one in found)
+        while len(self._heard) > self._most or self._bytes > self._most_bytes:
+            self._bytes -= self._heard.popleft().size
+
+    def behind(self, position: int) -> Sequence[Heard] | None:
+        """All behind a position; None where it does not reach back so far."""
+        if not self._heard or position + 1 < (first := self._heard[0].event.position):
+            return None
+        return list(self._heard)[position + 1 - first :]
 
 
 class Feed:
     """What is recorded, to whoever listens."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(
+        self, pool: Pool, *, most: int = 1_000, remembered: int = 2_000, remembered_bytes: int = 16 * 2**20
+    ) -> None:
+        """``most`` may listen at once; so many events, of so many bytes, are remembered for them."""
         self._pool = pool
+        self._most = most
         self._head = 0  # the last position that is known
-        self._recent: deque[Heard] = deque(maxlen=_REMEMBERED)  # without gaps, up to the head
+        self._recent = _Recent(most=remembered, most_bytes=remembered_bytes)
+        self._failures = 0  # each ends the streams there are
         self._moved = asyncio.Event()  # replaced by another each time the head has moved
         self._poked = asyncio.Event()
         self._closed = False
@@ -71,19 +97,24 @@ class Feed:
         """Everything behind a position, then whatever is recorded, in order; an empty batch after a silence.
 
         Each batch with the position up to which the listener has then heard; the first is empty and says where it
-        begins. Without a position, everything from now on. Ends when the service stops. Raises `Unavailable` where too
-        many listen already.
+        begins. Without a position, everything from now on. Ends when the service stops, and where something fails here:
+        the listener comes back with its position. Raises `Unavailable` where too many listen already.
         """
-        if self.listeners >= MOST_LISTENERS:
+        if self.listeners >= self._most:
             raise Unavailable("Too many are listening already; try again in a moment, or read /v1/events.")
         self.listeners += 1
         self._poked.set()
         try:
             done = after if after is not None else await self._read_head()
+            failures = self._failures
             yield done, ()
-            while not self._closed:
+            while not self._closed and failures == self._failures:
                 moved = self._moved
-                found = await self._behind(done)
+                try:
+                    found = await self._behind(done)
+                except _NO_DATABASE:
+                    _LOGGER.warning("the database does not answer; a stream ends", exc_info=True)
+                    return
                 if found:
                     done = found[-1].event.position
                     yield done, found
@@ -99,10 +130,8 @@ class Feed:
     async def _behind(self, done: int) -> Sequence[Heard]:
         if done >= self._head:
             return ()
-        first = self._recent[0].event.position if self._recent else self._head + 1
-        if done + 1 >= first:
-            return list(self._recent)[done + 1 - first :]
-        return await self._read(done)
+        found = self._recent.behind(done)
+        return await self._read(done) if found is None else found
 
     async def _read(self, after: int) -> list[Heard]:
         async with self._pool.connection() as connection:
@@ -112,20 +141,30 @@ class Feed:
         async with self._pool.connection() as connection:
             return await read_size(connection)
 
+    def _tell(self) -> None:
+        """Wakes whoever waits."""
+        self._moved.set()
+        self._moved = asyncio.Event()
+
     async def _watch(self) -> None:
         while True:
             self._poked.clear()
             try:
                 found = await self._read(self._head)
-            except (psycopg.Error, PoolTimeout):
+            except _NO_DATABASE:
                 _LOGGER.warning("the database does not answer; the feed waits for it", exc_info=True)
+                await asyncio.sleep(_SELDOM)
+                continue
+            except Exception:
+                _LOGGER.exception("the feed failed; its streams end, and it goes on")
+                self._failures += 1
+                self._tell()
                 await asyncio.sleep(_SELDOM)
                 continue
             if found:
                 self._recent.extend(found)
                 self._head = found[-1].event.position
-                self._moved.set()
-                self._moved = asyncio.Event()
+                self._tell()
                 continue
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_OFTEN if self.listeners else _SELDOM):

@@ -52,22 +52,24 @@ def create_app(
     resolve: Resolve = resolve_by_system,
 ) -> Application:
     """The application over a migrated database; clock, ids, salts, look-up of hosts and journal are arguments."""
-    metrics = Metrics()
+    metrics, url = Metrics(), settings.database_url
     addresses = Addresses(parse_networks(settings.webhook_networks), resolve)
     sender = Sender(addresses, clock, agent=f"pledge-registry/{operations.VERSION}")
 
     @asynccontextmanager
     async def lifespan(app: Application) -> AsyncIterator[None]:
         async with (
-            open_pool(settings.database_url, size=settings.pool_size) as pool,
-            Feed(pool) as feed,
-            Courier(pool, sender, new_id=new_id, observe=metrics.count_delivery) as courier,
-            Recorder(pool, observe=metrics.appends.observe, announce=_both(feed.poke, courier.poke)) as recorder,
+            open_pool(url, size=settings.pool_size, longest=settings.read_seconds) as pool,
+            open_pool(url, size=settings.write_pool_size, longest=settings.write_seconds) as writing,
+            Feed(pool, most=settings.most_streams) as feed,
+            Courier(writing, sender, new_id=new_id, observe=metrics.count_delivery) as courier,
+            Recorder(writing, observe=metrics.appends.observe, announce=_both(feed.poke, courier.poke)) as recorder,
         ):
             memory.settle()
-            waiting = Drafts(pool, recorder, new_id=new_id, new_salt=new_salt)
+            waiting = Drafts(pool, writing, recorder, new_id=new_id, new_salt=new_salt)
+            access = Access(writing)
             app.state.services = Services(
-                settings, pool, recorder, feed, courier, Access(pool), waiting, metrics, clock, new_id, new_salt
+                settings, pool, writing, recorder, feed, courier, access, waiting, metrics, clock, new_id, new_salt
             )
             yield
 

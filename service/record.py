@@ -207,7 +207,7 @@ class Recorder:
                 async with self._pool.connection() as connection:
                     try:
                         begun = await _open(connection, batch)
-                    except psycopg.errors.LockNotAvailable:
+                    except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled):
                         raise
                     except psycopg.OperationalError as error:
                         if last_try:
@@ -225,6 +225,9 @@ class Recorder:
                 held = Unavailable(_GATE_IS_HELD)
                 self._refuse_waiting(held)
                 raise held from error
+            except psycopg.errors.QueryCanceled as error:  # of a COMMIT only before it has had any effect
+                _LOGGER.warning("the database took too long for a write; it was given up")
+                raise Unavailable(_TOOK_TOO_LONG) from error
             except PoolTimeout as error:
                 raise Unavailable(_NOTHING_RECORDED) from error
         raise AssertionError  # the second try has returned or raised
@@ -270,6 +273,7 @@ class Recorder:
 
 _NOTHING_RECORDED = "The database does not answer; nothing was recorded. Try again in a moment."
 _GATE_IS_HELD = "Another transaction keeps the database from recording; nothing was recorded. Try again in a moment."
+_TOOK_TOO_LONG = "The database took too long for this; nothing was recorded. Try again, or with less at a time."
 CUT_OFF = (
     "The service stopped before this was answered, so it is not known whether it was recorded. "
     "Send it again with the same Idempotency-Key: it is then recorded once."

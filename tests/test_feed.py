@@ -1,13 +1,14 @@
 """Whoever listens to the log hears every event once and in order: through filters, restarts, and the service's end."""
 
+import asyncio
 import contextlib
 import http.client
 import json
 import statistics
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,23 @@ import psycopg
 import pytest
 from starlette.testclient import TestClient
 
+from service.database import Connection
+from service.feed import Feed
+from service.segments.heard import Heard, read_heard
 from tests.processes import Server, exchange, serving, wait_until
-from tests.registry import TOKEN, Json, allow, note, post, registry, statement
+from tests.registry import (
+    TOKEN,
+    Json,
+    allow,
+    entry,
+    note,
+    post,
+    record,
+    recording,
+    registration,
+    registry,
+    statement,
+)
 
 
 class Listener:
@@ -186,6 +202,79 @@ def test_what_another_process_recorded_is_heard_too(tmp_path: Path, database: st
 
         assert wait_until(lambda: len(listener.heard) == 3)
         assert listener.positions == [2, 3, 4]
+
+
+def test_what_fails_in_the_feed_ends_its_streams_and_whoever_comes_back_hears_the_rest(
+    database: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    failures = [RuntimeError("what nobody has thought of")]
+
+    async def failing(connection: Connection, *, after: int, limit: int) -> list[Heard]:
+        if after >= 3 and failures:
+            raise failures.pop()
+        return await read_heard(connection, after=after, limit=limit)
+
+    async def listen() -> None:
+        async with recording(database) as (pool, recorder), Feed(pool) as feed:
+            await record(recorder, registration("willing"))
+            streams = [feed.follow(0), feed.follow(1)]
+            monkeypatch.setattr("service.feed.read_heard", failing)
+            ended = asyncio.gather(*(_positions(stream) for stream in streams))
+            for number in range(2):
+                await record(recorder, entry(statement(subject=f"s-{number}")))
+                feed.poke()
+            heard = await asyncio.wait_for(ended, 20)
+            await record(recorder, entry(statement(subject="later")))
+            for first, before in zip((1, 2), heard, strict=True):
+                stream = feed.follow(before[-1])
+                async with asyncio.timeout(20), aclosing(stream):
+                    while before[-1] != 4:
+                        before += [one.event.position for one in (await anext(stream))[1]]
+                assert before == [first - 1, *range(first, 5)]
+            assert feed.listeners == 0
+
+    asyncio.run(listen())
+    assert not failures
+    (told,) = [one for one in caplog.records if one.levelname == "ERROR"]
+    assert told.exc_info
+    assert isinstance(told.exc_info[1], RuntimeError)
+
+
+async def _positions(stream: AsyncGenerator[tuple[int, Sequence[Heard]]]) -> list[int]:
+    """The positions of what is heard until a stream ends, one for each event."""
+    found = [(await anext(stream))[0]]
+    async for _, batch in stream:
+        found += [one.event.position for one in batch]
+    return found
+
+
+@pytest.mark.parametrize(("most", "most_bytes"), [(5, 2**30), (2000, 12_000), (2000, 10)])
+def test_the_feed_remembers_no_more_than_so_many_events_and_bytes_and_all_is_heard(
+    database: str, most: int, most_bytes: int
+) -> None:
+    async def listen() -> None:
+        async with (
+            recording(database) as (pool, recorder),
+            Feed(pool, remembered=most, remembered_bytes=most_bytes) as feed,
+        ):
+            late, early = feed.follow(1), feed.follow(0)
+            await record(recorder, registration("willing"))
+            assert (await anext(early))[0] == 0
+            for number in range(12):
+                await record(recorder, entry(statement(subject=f"s-{number}", summary="Long. " * 100)))
+                feed.poke()
+            for stream, first in ((early, 1), (late, 2)):
+                heard = list[int]()
+                async with asyncio.timeout(20), aclosing(stream):
+                    while heard[-1:] != [13]:
+                        heard += [one.event.position for one in (await anext(stream))[1]]
+                assert heard == list(range(first, 14))
+            remembered = feed._recent.behind(13 - len(feed._recent._heard)) or ()
+            assert len(remembered) <= most
+            assert sum(one.size for one in remembered) == feed._recent._bytes <= most_bytes
+            assert remembered or most_bytes == 10
+
+    asyncio.run(listen())
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from service.web.describing import Answer, documented, sent, view
 from service.web.fields import members_of
 from service.web.problems import status_of
 from service.web.sending import JSON, PRIVATE, etag_of, send
-from service.web.serving import Door, Services, authorise, services, takes_no_parameters
+from service.web.serving import Door, Services, authorise, connections, services, takes_no_parameters
 
 router = APIRouter(tags=["drafts"], route_class=Door)
 DRAFTS = listing(members_of(DraftPage))
@@ -62,7 +62,7 @@ async def get_drafts(request: Request) -> Response:
     wanted = Wanted(asked.state, author, asked.coalition)
     if asked.author not in (None, author):  # what others have put up is not there for whoever may not see it
         return page_of_kept(request, asked, [], 0 if asked.count else None, DRAFTS)
-    async with services(request).pool.connection() as connection:
+    async with connections(request).connection() as connection:
         found = await list_drafts(connection, wanted, after=asked.after, limit=rows_wanted(request, asked))
         total = await count_drafts(connection, wanted) if asked.count else None
     return page_of_kept(request, asked, [draft_json(one, most=_SHOWN_IN_A_LIST) for one in found], total, DRAFTS)
@@ -78,7 +78,7 @@ async def get_draft(request: Request, draft_id: str) -> Response:
     await takes_no_parameters(request)
     caller = await authorise(request, Role.CONTRIBUTOR)
     served = services(request)
-    one = await _visible(served, caller, draft_id)
+    one = await _visible(request, caller, draft_id)
     trial = await _outlook(served, one) if one.state is DraftState.PENDING else None
     return send(request, {"draft": draft_json(one), "trial": trial}, headers={"Cache-Control": PRIVATE})
 
@@ -236,14 +236,14 @@ def _closed(one: Draft) -> Response:
 async def _decider(request: Request, draft_id: str, needed: Role) -> tuple[Caller, Services]:
     await takes_no_parameters(request)
     caller, served = await authorise(request, needed), services(request)
-    await _visible(served, caller, draft_id)
+    await _visible(request, caller, draft_id)
     return caller, served
 
 
-async def _visible(served: Services, caller: Caller, draft_id: str) -> Draft:
+async def _visible(request: Request, caller: Caller, draft_id: str) -> Draft:
     """A draft that the caller may see; others are not there."""
     if is_event_id(draft_id):
-        async with served.pool.connection() as connection:
+        async with connections(request).connection() as connection:
             one = await find_draft(connection, draft_id)
         if one is not None and (_sees_all(caller) or one.author == caller.owner):
             return one

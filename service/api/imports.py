@@ -23,14 +23,14 @@ from service.web.bodies import find_key
 from service.web.describing import TEXT, Answer, Items, documented
 from service.web.formats import FORMATS, wanted_format
 from service.web.sending import JSON
-from service.web.serving import Door, Services, authorise, services
+from service.web.serving import LongDoor, Services, authorise, services
 from service.web.uploads import MULTIPART, Form, Upload, receive
 
 _PIECE = 2**18
 _LARGER = 4  # what the rows of a file come to on disk, as a multiple of the largest file
 
 _LINES = FORMATS["jsonl"].media_type
-router = APIRouter(tags=["recording"], route_class=Door)
+router = APIRouter(tags=["recording"], route_class=LongDoor)
 
 
 class AskedImport(BaseModel):
@@ -74,15 +74,17 @@ async def import_statements(request: Request) -> Response:
         upload = held.enter_context(await receive(request))
         served = services(request)
         spool = held.enter_context(Spool(_LARGER * served.settings.largest_import))
-        wanted = Import(_importer(served, caller), spool, asked.on_error)
+        wanted = Import(_importer(served, caller, dry_run=asked.dry_run), spool, asked.on_error)
         if key is not None and not asked.dry_run:
             wanted.claim = await _claim(caller, key, asked.on_error, upload)
         await wanted.check(open_rows(upload.file, upload.form, upload.mapping))
         return await _report(request, wanted, dry_run=asked.dry_run, held=held)
 
 
-def _importer(served: Services, caller: Caller) -> Importer:
-    return Importer(served.pool, served.recorder, caller.owner, served.new_id, served.new_salt)
+def _importer(served: Services, caller: Caller, *, dry_run: bool) -> Importer:
+    return Importer(
+        served.pool if dry_run else served.writing, served.recorder, caller.owner, served.new_id, served.new_salt
+    )
 
 
 async def _claim(caller: Caller, key: str, on_error: OnError, upload: Upload) -> Retry:

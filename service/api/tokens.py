@@ -32,7 +32,7 @@ from service.web.bodies import parse_body, read_body
 from service.web.describing import Answer, documented, sent, view
 from service.web.fields import members_of
 from service.web.sending import JSON, PRIVATE, send
-from service.web.serving import Door, authorise, services, takes_no_parameters
+from service.web.serving import Door, authorise, connections, services, takes_no_parameters
 
 router = APIRouter(tags=["tokens"], route_class=Door)
 TOKENS = listing(members_of(TokenPage))
@@ -55,7 +55,7 @@ async def get_tokens(request: Request) -> Response:
     await authorise(request, Role.ADMIN)
     asked = read_query(request, AskedTokens)
     wanted = Wanted(asked.owner, asked.state)
-    async with services(request).pool.connection() as connection:
+    async with connections(request).connection() as connection:
         try:
             if asked.after is not None:
                 await get_token(connection, asked.after)
@@ -75,7 +75,7 @@ async def get_one_token(request: Request, token_id: str) -> Response:
     """One token, without its secret."""
     await takes_no_parameters(request)
     await authorise(request, Role.ADMIN)
-    async with services(request).pool.connection() as connection:
+    async with connections(request).connection() as connection:
         found = await get_token(connection, token_id)
     return send(request, {"token": _shown(found)}, headers={"Cache-Control": PRIVATE})
 
@@ -89,7 +89,7 @@ async def get_me(request: Request) -> Response:
     """Whose token the request was sent with, and what it allows."""
     await takes_no_parameters(request)
     caller = await authorise(request, Role.READER)
-    async with services(request).pool.connection() as connection:
+    async with connections(request).connection() as connection:
         found = await get_token(connection, caller.token_id)
     content = {"owner": caller.owner, "role": caller.role, "token": _shown(found)}
     return send(request, content, headers={"Cache-Control": PRIVATE})
@@ -140,7 +140,7 @@ async def make_token(request: Request) -> Response:
         detail = "This moment has passed: say when the token shall expire, or leave it out."
         raise Invalid(detail, Fault("/expires_at", "past", detail))
     retry = retry_of(request, caller, body)
-    async with served.pool.connection() as connection:
+    async with connections(request).connection() as connection:
         secret, made = await create_token(
             connection,
             role=Role(given.role),
@@ -163,7 +163,7 @@ async def end_token(request: Request, token_id: str) -> Response:
     """Revokes a token, for ever."""
     await takes_no_parameters(request)
     caller, served = await authorise(request, Role.ADMIN), services(request)
-    async with served.pool.connection() as connection:
+    async with connections(request).connection() as connection:
         await revoke_token(connection, token_id, by=caller.owner)
     served.access.forget(token_id)
     return Response(status_code=204)

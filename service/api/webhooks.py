@@ -24,7 +24,7 @@ from service.web.bodies import parse_body, read_body, takes_no_body
 from service.web.describing import Answer, Described, documented, sent, view
 from service.web.fields import Outline, members_of
 from service.web.sending import JSON, answer, most_rows, next_page, send
-from service.web.serving import Door, Services, authorise, services, takes_no_parameters
+from service.web.serving import Door, Services, authorise, connections, services, takes_no_parameters
 from service.webhooks import subscriptions
 from service.webhooks.addresses import parse_url
 from service.webhooks.deliveries import Delivery, count_deliveries, find_delivery, list_deliveries
@@ -144,7 +144,7 @@ async def create_webhook(request: Request) -> Response:
     given = parse_body(Subscribing, await read_body(request))
     await _check_url(served, given.url)
     wanted = Wanted.model_construct(coalition=given.coalition, kind=given.kind, country=given.country)
-    async with served.pool.connection() as connection:
+    async with connections(request).connection() as connection:
         made, secret = await subscriptions.add_subscription(
             connection, served.new_id(), owner=owner, url=given.url, description=given.description,
             wanted=wanted, after=given.after,
@@ -170,10 +170,10 @@ def _told(content: Json, status: int = 200, headers: dict[str, str] | None = Non
 )
 async def list_webhooks(request: Request) -> Response:
     """The webhooks of the caller, an admin's of all, oldest first."""
-    served, _, owner = await _allowed(request)
+    _, _, owner = await _allowed(request)
     asked = read_query(request, AskedList)
     after = str(asked.after) if asked.after else None
-    async with served.pool.connection() as connection:
+    async with connections(request).connection() as connection:
         found = await subscriptions.list_subscriptions(
             connection, owner, after=after, limit=most_rows(request, asked.limit)
         )
@@ -195,12 +195,12 @@ def _page(request: Request, limit: int, items: Sequence[Json], total: int | None
 )
 async def get_webhook(request: Request, webhook_id: str) -> Response:
     """One webhook, and how far it has come."""
-    served, _, owner = await _allowed(request)
-    return send(request, _webhook(await _find(served, webhook_id, owner)))
+    _, _, owner = await _allowed(request)
+    return send(request, _webhook(await _find(request, webhook_id, owner)))
 
 
-async def _find(served: Services, webhook_id: str, owner: str | None) -> Subscription:
-    async with served.pool.connection() as connection:
+async def _find(request: Request, webhook_id: str, owner: str | None) -> Subscription:
+    async with connections(request).connection() as connection:
         return await subscriptions.get_subscription(connection, _parse_id(webhook_id), owner)
 
 
@@ -217,7 +217,7 @@ async def change_webhook(request: Request, webhook_id: str) -> Response:
     if "url" in given.model_fields_set:
         await _check_url(served, given.url)
     changes = given.model_dump(exclude_unset=True)
-    async with served.pool.connection() as connection:
+    async with connections(request).connection() as connection:
         changed = await subscriptions.change_subscription(connection, _parse_id(webhook_id), owner, changes)
     served.courier.wake()
     return _told(_webhook(changed))
@@ -231,8 +231,8 @@ async def change_webhook(request: Request, webhook_id: str) -> Response:
 )
 async def delete_webhook(request: Request, webhook_id: str) -> Response:
     """Ends a webhook: nothing more is sent, and its secrets and deliveries are forgotten."""
-    served, _, owner = await _allowed(request)
-    async with served.pool.connection() as connection:
+    _, _, owner = await _allowed(request)
+    async with connections(request).connection() as connection:
         await subscriptions.delete_subscription(connection, _parse_id(webhook_id), owner)
     return Response(status_code=204)
 
@@ -246,10 +246,10 @@ async def delete_webhook(request: Request, webhook_id: str) -> Response:
 )
 async def rotate_secret(request: Request, webhook_id: str) -> Response:
     """A new secret, shown once; the one before signs as well until `former_valid_until`, an older one no more."""
-    served, _, owner = await _allowed(request)
+    _, _, owner = await _allowed(request)
     await takes_no_body(request)
     overlap = timedelta(hours=read_query(request, AskedSecret).overlap_hours)
-    async with served.pool.connection() as connection:
+    async with connections(request).connection() as connection:
         secret, until = await subscriptions.replace_secret(connection, _parse_id(webhook_id), owner, overlap=overlap)
     return _told({"secret": render_secret(secret), "former_valid_until": render_instant(until)})
 
@@ -262,9 +262,9 @@ async def rotate_secret(request: Request, webhook_id: str) -> Response:
 )
 async def ping_webhook(request: Request, webhook_id: str) -> Response:
     """Sends a message that only says that messages arrive, whatever the webhook's state; answers what came of it."""
-    served, _, owner = await _allowed(request)
+    _, _, owner = await _allowed(request)
     await takes_no_body(request)
-    return await _send_by_hand(served, await _find(served, webhook_id, owner), None)
+    return await _send_by_hand(request, await _find(request, webhook_id, owner), None)
 
 
 @router.get(
@@ -279,11 +279,11 @@ async def ping_webhook(request: Request, webhook_id: str) -> Response:
 )
 async def list_webhook_deliveries(request: Request, webhook_id: str) -> Response:
     """The latest attempts to deliver, newest first, and what came of each."""
-    served, _, owner = await _allowed(request)
+    _, _, owner = await _allowed(request)
     asked = read_query(request, AskedList)
-    webhook = await _find(served, webhook_id, owner)
+    webhook = await _find(request, webhook_id, owner)
     before = str(asked.after) if asked.after else None
-    async with served.pool.connection() as connection:
+    async with connections(request).connection() as connection:
         found = await list_deliveries(
             connection, webhook.webhook_id, before=before, limit=most_rows(request, asked.limit)
         )
@@ -299,22 +299,23 @@ async def list_webhook_deliveries(request: Request, webhook_id: str) -> Response
 )
 async def resend_delivery(request: Request, webhook_id: str, delivery_id: str) -> Response:
     """Sends what a delivery sent once more, now and whatever the webhook's state; the cursor stays where it is."""
-    served, _, owner = await _allowed(request)
+    _, _, owner = await _allowed(request)
     await takes_no_body(request)
-    webhook = await _find(served, webhook_id, owner)
-    async with served.pool.connection() as connection:
+    webhook = await _find(request, webhook_id, owner)
+    async with connections(request).connection() as connection:
         try:
             again = await find_delivery(connection, webhook.webhook_id, str(UUID(delivery_id)))
         except ValueError:
             again = None
     if again is None:
         raise Unknown("There is no such delivery, or it is too long ago; send from a position with PATCH and `after`.")
-    return await _send_by_hand(served, webhook, again)
+    return await _send_by_hand(request, webhook, again)
 
 
-async def _send_by_hand(served: Services, webhook: Subscription, again: Delivery | None) -> Response:
+async def _send_by_hand(request: Request, webhook: Subscription, again: Delivery | None) -> Response:
     """Sends an event again, or a ping."""
-    async with served.pool.connection() as connection:
+    served = services(request)
+    async with connections(request).connection() as connection:
         keys = await subscriptions.read_keys(connection, webhook.webhook_id)
         event = await find_event(connection, again.event_id) if again is not None and again.event_id else None
     message = message_of(event) if event else ping(served.new_id(), webhook.webhook_id, served.clock())

@@ -117,7 +117,7 @@ async def read_note(served: Services, name: str, event_id: str, body: bytes, if_
     """A note on an event that is recorded; ``if_match`` says which version of it the editor saw."""
     note, kind = NOTES[name]
     given = parse_body(note, body)
-    async with served.pool.connection() as connection:
+    async with served.writing.connection() as connection:
         target = await find_event(connection, event_id) if record.is_event_id(event_id) else None
     if target is None:
         raise Unknown("No event is recorded under this id.")

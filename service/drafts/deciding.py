@@ -52,9 +52,10 @@ class Drafts:
     """Puts drafts up, and decides on them."""
 
     def __init__(
-        self, pool: Pool, recorder: Recorder, *, new_id: Callable[[], str], new_salt: Callable[[], bytes]
-    ) -> None:
-        self._pool, self._recorder = pool, recorder
+        self, pool: Pool, writing: Pool, recorder: Recorder, *,
+        new_id: Callable[[], str], new_salt: Callable[[], bytes],
+    ) -> None:  # fmt: skip
+        self._pool, self._writing, self._recorder = pool, writing, recorder
         self._new_id, self._new_salt = new_id, new_salt
         self._turn = asyncio.Lock()  # an approval holds a connection while the recorder needs another
 
@@ -75,10 +76,10 @@ class Drafts:
         if retry is not None and (earlier := await self._find_earlier(retry, author)):
             return earlier, True
         revision = await self._seen(events, revision)
-        trial = await try_out(self._pool, self._submission(events, author, listed=listed, revision=revision))
+        trial = await try_out(self._writing, self._submission(events, author, listed=listed, revision=revision))
         now = trial.recorded.events[0].recorded_at
         one = Draft(self._new_id(), author, now, events, listed, revision, trial.size, note)
-        async with self._pool.connection() as connection:
+        async with self._writing.connection() as connection:
             kept = await insert_draft(connection, one, retry)
         if kept:
             return one, False
@@ -88,7 +89,7 @@ class Drafts:
         return earlier, True
 
     async def _find_earlier(self, retry: Retry, author: str) -> Draft | None:
-        async with self._pool.connection() as connection:
+        async with self._writing.connection() as connection:
             found = await find_by_key(connection, retry, author)
         if found is None:
             return None
@@ -102,7 +103,7 @@ class Drafts:
         target = events[0].target if isinstance(events[0], RecordEvent) else None
         if revision is not None or target is None:
             return revision
-        async with self._pool.connection() as connection:
+        async with self._writing.connection() as connection:
             known = await load_known(connection, [target], ())
         position = known.positions.get(target)
         return None if position is None else known.by_position[position].revision
@@ -175,7 +176,7 @@ class Drafts:
     async def _held(self, draft_id: str) -> AsyncIterator[Connection]:
         """A transaction in which nobody else decides on a draft."""
         try:
-            async with self._pool.connection() as connection, connection.transaction():
+            async with self._writing.connection() as connection, connection.transaction():
                 await connection.execute(_LOCK, (draft_id,))
                 yield connection
         except psycopg.errors.LockNotAvailable:

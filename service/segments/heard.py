@@ -21,6 +21,11 @@ class Heard:
     event: EventRow
     actors: frozenset[str]
 
+    @property
+    def size(self) -> int:
+        """About how many bytes it takes to remember it, and what is told of it."""
+        return 2 * len(self.event.body) + _BESIDE
+
     @cached_property
     def told(self) -> bytes:
         """The event as a CloudEvent: made once, however many listen."""
@@ -50,6 +55,7 @@ class Wanted(BaseModel):
         )
 
 
+_BESIDE = 1_000  # what comes with any body
 _HEARD = f"""
 SELECT {COLUMNS}, (
     SELECT coalesce(array_agg(DISTINCT named.actor), '{{}}'::text[])

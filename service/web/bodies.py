@@ -1,5 +1,6 @@
 """What a write sends: JSON, bounded, and named by the version that it changes."""
 
+import asyncio
 import re
 from collections.abc import AsyncGenerator
 from typing import TypeVar
@@ -9,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from service.domain.errors import Fault, Invalid, RegistryError
 from service.domain.kinds import invalid
-from service.web.serving import services
+from service.web.serving import RECEIVING, Stalled, services
 
 _JSON = "application/json"
 _KEY = re.compile("[ -~]{1,255}")
@@ -45,7 +46,7 @@ async def read_body(request: Request) -> bytes:
 
 async def takes_no_body(request: Request) -> None:
     """What is sent where nothing is read is refused, never ignored."""
-    async for chunk in request.stream():
+    async for chunk in _arriving(request):
         if chunk:
             detail = "This address takes no body; what it can be told stands in its parameters."
             raise Invalid(detail, Fault("", "unexpected_body", detail))
@@ -58,11 +59,28 @@ async def bounded(request: Request, most: int) -> AsyncGenerator[bytes]:
     if declared.isdecimal() and int(declared) > most:
         raise too_large
     size = 0
-    async for chunk in request.stream():
+    async for chunk in _arriving(request):
         size += len(chunk)
         if size > most:
             raise too_large
         yield chunk
+
+
+async def _arriving(request: Request) -> AsyncGenerator[bytes]:
+    """The body, piece by piece; raises `Stalled` where none comes for too long, however long it all takes."""
+    seconds = services(request).settings.stall_seconds
+    stream = request.stream()
+    request.scope[RECEIVING] = True
+    while True:
+        try:
+            async with asyncio.timeout(seconds):
+                piece = await anext(stream, None)
+        except TimeoutError:
+            raise Stalled(f"Nothing of the body arrived for {seconds} seconds; send it again.") from None
+        if piece is None:
+            request.scope[RECEIVING] = False
+            return
+        yield piece
 
 
 def find_key(request: Request) -> str | None:

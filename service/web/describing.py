@@ -57,7 +57,7 @@ class Described:
 
 KEY = "described"
 _READING = (400, 401, 503)
-_WRITING = (400, 401, 403, 503)
+_WRITING = (400, 401, 403, 408, 503)
 _WITH_BODY = (413, 415, 422)
 _ALWAYS = (429, 500)
 

@@ -68,6 +68,14 @@ KINDS: dict[int, Kind] = {
         "not installed here.",
         "Send Accept: application/json or */*, or leave the header out; `detail` names the formats that there are.",
     ),
+    408: Kind(
+        "request-timeout",
+        "Request Timeout",
+        "The request did not arrive in time: nothing of it came for too long, or its head or body took too long as a "
+        "whole. Nothing was recorded; the connection is closed.",
+        "Send it again, on a line that is not so slow, or less at a time; a large file to POST /v1/import, which may "
+        "take its time.",
+    ),
     409: Kind(
         "conflict",
         "Conflict",
@@ -126,9 +134,9 @@ KINDS: dict[int, Kind] = {
     503: Kind(
         "service-unavailable",
         "Service Unavailable",
-        "The database does not answer, or too many writes are waiting.",
+        "The database does not answer, too many are waiting for it, or the question takes it too long.",
         "Send the same request again after as many seconds as the header Retry-After says, a write with the same "
-        "Idempotency-Key.",
+        "Idempotency-Key. Where `detail` says that it takes too long, ask for less.",
     ),
 }
 """By status: what a client can act on is the status, the pointer and the sentence."""

@@ -34,8 +34,11 @@ async def get_health(request: Request) -> Response:
     openapi_extra=documented(answers=_PLAIN, refuses=[503], open_to_all=True, limited=False),
 )
 async def get_readiness(request: Request) -> Response:
-    """Answers as long as the database does, and has the tables and states that this version needs."""
-    async with services(request).pool.connection() as connection:
+    """Answers as long as the database does, and has the tables and states that this version needs.
+
+    However many read: whoever may still write is ready.
+    """
+    async with services(request).writing.connection() as connection:
         if await read_revision(connection) != present_revision():
             raise Unavailable("The database is at another schema than this version needs: run `./run migrate`.")
         if await read_rules(connection) != RULES_VERSION:

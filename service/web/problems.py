@@ -22,7 +22,7 @@ from service.web.bodies import NotJson, PreconditionRequired, TooLarge
 from service.web.formats import NotAcceptable
 from service.web.kinds_of_problem import KINDS
 from service.web.mementos import BadAcceptDatetime
-from service.web.serving import Forbidden, Unauthenticated, services
+from service.web.serving import NARROW, Forbidden, Stalled, Unauthenticated, services
 
 _STATUS: dict[type[RegistryError], HTTPStatus] = {
     errors.Stale: HTTPStatus.PRECONDITION_FAILED,
@@ -33,6 +33,7 @@ _STATUS: dict[type[RegistryError], HTTPStatus] = {
     errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     Unauthenticated: HTTPStatus.UNAUTHORIZED,
     Forbidden: HTTPStatus.FORBIDDEN,
+    Stalled: HTTPStatus.REQUEST_TIMEOUT,
     TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     NotAcceptable: HTTPStatus.NOT_ACCEPTABLE,
     NotJson: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -79,19 +80,39 @@ async def _refused(_: Request, error: Exception) -> Response:
         headers["WWW-Authenticate"] = "Bearer"
     if status is HTTPStatus.SERVICE_UNAVAILABLE or isinstance(error, errors.Running):
         headers["Retry-After"] = _RETRY_AFTER_SECONDS
+    if status is HTTPStatus.REQUEST_TIMEOUT:  # what is still to come of the body would be taken for a request
+        headers["Connection"] = "close"
     faults = error.faults or ((Fault("", "refused", error.detail),) if isinstance(error, errors.Refused) else ())
     count = error.count if isinstance(error, errors.Faulty) else None
     return problem(status, error.detail, faults, count=count, headers=headers)
 
 
 async def _unreachable(request: Request, _: Exception) -> Response:
-    """Says so, and lets the pool replace the connections that died with the server."""
-    await services(request).pool.check()
-    return problem(
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        "The database does not answer; try again in a moment.",
-        headers={"Retry-After": _RETRY_AFTER_SECONDS},
-    )
+    """Says so, and lets the pools replace the connections that died with the server."""
+    served = services(request)
+    await served.pool.check()
+    await served.writing.check()
+    return _unavailable("The database does not answer; try again in a moment.")
+
+
+async def _too_busy(_: Request, __: Exception) -> Response:
+    return _unavailable("The database does not answer, or too many wait for it already; try again in a moment.")
+
+
+async def _locked(_: Request, __: Exception) -> Response:
+    return _unavailable("Another transaction keeps what is asked for to itself; try again in a moment.")
+
+
+async def _too_long(request: Request, _: Exception) -> Response:
+    settings = services(request).settings
+    if request.method in ("GET", "HEAD"):
+        return _unavailable(f"A query of this took more than {settings.read_seconds} seconds. {NARROW}")
+    detail = f"The database took more than {settings.write_seconds} seconds for this; nothing was recorded."
+    return _unavailable(f"{detail} Try again in a moment, or with less at a time.")
+
+
+def _unavailable(detail: str) -> Response:
+    return problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": _RETRY_AFTER_SECONDS})
 
 
 async def _http(request: Request, error: Exception) -> Response:
@@ -117,12 +138,14 @@ def failed(request_id: str) -> Response:
 
 def cut_off() -> Response:
     """The service stops before it has an answer."""
-    return problem(HTTPStatus.SERVICE_UNAVAILABLE, CUT_OFF, headers={"Retry-After": _RETRY_AFTER_SECONDS})
+    return _unavailable(CUT_OFF)
 
 
 def handle_errors(app: FastAPI) -> None:
     """Every refusal and every failure answers as a problem document."""
     app.add_exception_handler(RegistryError, _refused)
     app.add_exception_handler(HTTPException, _http)
-    for unreachable in (psycopg.OperationalError, PoolTimeout):
-        app.add_exception_handler(unreachable, _unreachable)
+    app.add_exception_handler(psycopg.OperationalError, _unreachable)
+    app.add_exception_handler(psycopg.errors.LockNotAvailable, _locked)
+    app.add_exception_handler(psycopg.errors.QueryCanceled, _too_long)
+    app.add_exception_handler(PoolTimeout, _too_busy)

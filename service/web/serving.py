@@ -1,5 +1,6 @@
 """The services behind the doors, made once by `service.main`, and what a caller may do."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,7 +28,8 @@ class Services:
     """Everything a door needs; made once by `service.main`."""
 
     settings: Settings
-    pool: Pool
+    pool: Pool  # for what only reads
+    writing: Pool  # for what writes: however many read, no write waits for them
     recorder: Recorder
     feed: Feed
     courier: Courier
@@ -45,6 +47,12 @@ def services(request: Request) -> Services:
     return found
 
 
+def connections(request: Request) -> Pool:
+    """The pool for a request that reads or writes, as its method says."""
+    served = services(request)
+    return served.pool if request.method in ("GET", "HEAD") else served.writing
+
+
 def utc_now() -> datetime:
     """The service's clock."""
     return datetime.now(UTC)
@@ -56,6 +64,8 @@ class Door(APIRoute):
     The framework documents it and no more: finding out, for each request anew, what a handler wants costs a quarter of
     a short answer. What the router depends on takes the request alone.
     """
+
+    is_bounded = True  # in time, until its answer begins
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Where there is something to get there is its head, also beside another route of the same address."""
@@ -69,13 +79,52 @@ class Door(APIRoute):
             await super().handle(scope, receive, send)
             return
         request = Request(scope, receive, send)
-        for needed in self.dependencies:
-            assert needed.dependency is not None
-            await needed.dependency(request)
-        response = await self.endpoint(request, **scope["path_params"])
+        seconds = services(request).settings.request_seconds if self.is_bounded else None
+        try:
+            async with asyncio.timeout(seconds) as bound:
+                for needed in self.dependencies:
+                    assert needed.dependency is not None
+                    await needed.dependency(request)
+                response = await self.endpoint(request, **scope["path_params"])
+        except TimeoutError:
+            if bound.expired():
+                raise _overdue(scope, seconds) from None
+            raise
         if head_alone:  # a stream is not even begun
             response = _HeadAlone(response)
         await response(scope, receive, send)
+
+
+class LongDoor(Door):
+    """A route that takes as long as what it is sent is large; bounded by that, and by how long its client may stall."""
+
+    is_bounded = False
+
+
+class Stalled(RegistryError):
+    """The body did not arrive in time."""
+
+
+RECEIVING = "receiving"  # in the scope of a request: true while its body is waited for
+
+
+def _overdue(scope: Scope, seconds: int | None) -> RegistryError:
+    if scope.get(RECEIVING):
+        return Stalled(
+            f"The body did not arrive within {seconds} seconds; send less at a time, or a file to POST /v1/import."
+        )
+    if scope["method"] in ("GET", "HEAD"):
+        return errors.Unavailable(f"There was no answer within {seconds} seconds. {NARROW}")
+    return errors.Unavailable(
+        f"There was no answer within {seconds} seconds, so it is not known whether it was recorded. "
+        "Send it again with the same Idempotency-Key: it is then recorded once."
+    )
+
+
+NARROW = (
+    "Ask for less: fewer rows with `limit`, a shorter time with `from` and `to`, one kind, country or coalition, "
+    "longer words in `q`."
+)
 
 
 class _HeadAlone(Response):
