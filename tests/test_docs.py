@@ -1,5 +1,6 @@
 """What the pages say is true: commands are run, names are compared with the code, links are followed."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -21,9 +22,11 @@ from service.domain.kinds import KINDS
 from service.domain.statement import Statement
 from service.main import create_app
 from service.settings import Settings
+from tests.receivers import LOOPBACK
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
+EXAMPLES = (ROOT / "docs" / "examples.md").read_text("utf-8")
 API = (ROOT / "docs" / "api.md").read_text("utf-8")
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text("utf-8")
 DECISIONS = ROOT / "docs" / "decisions"
@@ -71,6 +74,7 @@ def running() -> Iterator[Registry]:
     folder.chmod(0o755)  # where root runs the tests, PostgreSQL's user has to come in
     environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
     environment |= {"STATE_DIR": str(folder / "state"), "PORT": "0", "HOST": "127.0.0.1"}
+    environment["WEBHOOK_NETWORKS"] = LOOPBACK
     command = [sys.executable, "-m", "service.cli", "serve"]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -120,6 +124,31 @@ def test_every_question_of_the_readme_shows_its_answer() -> None:
     _, asking = _shown(README)
     assert len(asking) == sum(kind == "sh" and "curl -s" in content for kind, content in _FENCE.findall(README))
     assert all(output.strip() for _, output in asking)
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["curl", "the stand-in"])
+def test_the_examples_run_from_first_to_last_print_what_the_page_shows(
+    running: Registry, tmp_path: Path, own: bool
+) -> None:
+    blocks = _FENCE.findall(EXAMPLES)
+    asking = [content for kind, content in blocks if kind == "sh"]
+    assert [kind for kind, _ in blocks] == ["sh", *["sh", "text"] * (len(asking) - 1)], "each shows what it prints"
+    page = "printf '\\0'\n".join(asking)
+    slug = "aid" if own else "help"  # each has a coalition of its own, and a key
+    page = re.sub(r"\baid\b", slug, page).replace("generators-1", f"{slug}-1")
+    search = _with_curl(tmp_path) if own else f"{tmp_path}{os.pathsep}{_with_curl(tmp_path)}"
+    environment = os.environ | {"REGISTRY": running.address, "TOKEN": running.token, "TMPDIR": str(tmp_path)}
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{search}"
+    command = ["bash", "-euo", "pipefail", "-c", page]
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as shell:
+        try:
+            printed, failed = shell.communicate(timeout=120)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(shell.pid, signal.SIGKILL)
+    assert printed.split("\0")[1:] == [content for kind, content in blocks if kind == "text"], failed
 
 
 # Names that the code has
