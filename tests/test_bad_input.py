@@ -490,7 +490,7 @@ def test_an_unknown_coalition_is_not_found(world: World, path: str) -> None:
         f"/{CANARY}",
         "/v1",
         "/v1/statements/nothing",
-        "//",
+        "/v1//",
     ],
 )
 def test_what_is_not_there_is_not_found(world: World, path: str) -> None:
