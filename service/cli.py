@@ -11,7 +11,7 @@ import secrets
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,15 +29,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from service import memory
 from service.access import Role, Wanted, create_token, list_tokens, revoke_token
+from service.api.imports import states_of
 from service.database import Connection, Pool, open_pool
 from service.domain.dates import render_instant
-from service.domain.errors import Fault, RegistryError
+from service.domain.errors import RegistryError
 from service.examine import examine
 from service.ids import new_event_id
 from service.journal import Journal
 from service.load import load_seeds
 from service.load.checked import Spool
 from service.load.imports import Import, Importer, OnError
+from service.load.room import room_on_disk
+from service.load.told import told_fault, told_outlook, told_refused
 from service.log.codec import SALT_BYTES
 from service.log.read import event_json, read_events
 from service.main import create_app
@@ -174,6 +177,7 @@ def import_file(
         _fail("The name of the file does not tell what it is: say it with --format jsonl or --format csv.")
     meant = None if mapping is None else parse_mapping(mapping.read_bytes())
     with (
+        room_on_disk(),
         file.open("rb") as source,
         Spool() as spool,
         report.open("wb") if report else contextlib.nullcontext() as out,
@@ -181,11 +185,15 @@ def import_file(
     ):
         rows = open_rows(source, read_as, meant)
         write = out.write if out else lambda _: None
-        done = asyncio.run(_import(url, source, rows, spool, on_error, write, dry_run))
-    _tell_refused(spool, done)
-    print(spool.good if dry_run else done.recorded)
+        # A dry run goes on behind a bad row, to tell of all of them.
+        asked = OnError.SKIP if dry_run else on_error
+        done = asyncio.run(_import(url, source, rows, spool, asked, write, dry_run))
+    _tell(told_refused(done))
+    print("\n".join(told_outlook(done)) if dry_run else done.recorded)
     if done.error is not None:
         raise done.error
+    if dry_run and spool.bad and on_error is OnError.STOP:
+        _fail("Nothing would be recorded, as rows are refused; with --on-error skip the others would be.")
 
 
 async def _import(
@@ -198,22 +206,19 @@ async def _import(
         size = os.fstat(source.fileno()).st_size
         with _bar("checking", "bytes") as progress:
             await wanted.check(rows, lambda: progress(os.lseek(source.fileno(), 0, os.SEEK_CUR), size))
-        done = 0
+        stale_after, done = _settings().stale_after_days, 0
         with _bar("trying out" if dry_run else "importing", "rows") as progress:
-            async for told in wanted.try_out() if dry_run else wanted.record():
+            trying = wanted.try_out(lambda trial: states_of(trial, stale_after)) if dry_run else wanted.record()
+            async for told in trying:
                 write(b"".join(orjson.dumps(row) + b"\n" for row in told))
                 done += len(told)
                 progress(done, spool.rows)
         return wanted
 
 
-def _tell_refused(spool: Spool, done: Import) -> None:
-    """What was not recorded, on standard error: the first faults, and how many there are."""
-    if spool.fault_count:
-        _talk.print("\n".join(map(_told, spool.first_faults)), markup=False, soft_wrap=True)
-        _talk.print(f"refused: {spool.bad} of {spool.rows} rows, for {spool.fault_count} faults")
-    if done.repeated:
-        _talk.print(f"recorded before: {done.repeated} of {done.recorded}")
+def _tell(lines: Iterable[str]) -> None:
+    for line in lines:
+        _talk.print(line, markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -424,12 +429,6 @@ def _bar(what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
-def _told(fault: Fault) -> str:
-    place = [f"row {fault.row}"] if fault.row is not None else []
-    place += [f"column {fault.column}"] if fault.column is not None else []
-    return f"  {', '.join([*place, fault.pointer] if fault.pointer else place)}: {fault.detail}"
-
-
 def _leave(*_: object) -> NoReturn:
     raise KeyboardInterrupt
 
@@ -444,7 +443,7 @@ def main() -> None:
     try:
         app()
     except RegistryError as error:
-        faults = "".join(f"\n{line}" for line in map(_told, error.faults))
+        faults = "".join(f"\n{line}" for line in map(told_fault, error.faults))
         _talk.print(f"error: {error.detail}{faults}", markup=False, soft_wrap=True)
         sys.exit(1)
     except (PostgresError, psycopg.OperationalError, PoolTimeout) as error:

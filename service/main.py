@@ -25,6 +25,7 @@ from service.drafts.deciding import Drafts
 from service.feed import Feed
 from service.ids import new_event_id
 from service.journal import Journal
+from service.load.room import Places
 from service.log.codec import SALT_BYTES
 from service.record import Recorder
 from service.settings import Settings, parse_networks
@@ -67,10 +68,11 @@ def create_app(
         ):
             memory.settle()
             waiting = Drafts(pool, writing, recorder, new_id=new_id, new_salt=new_salt)
-            access = Access(writing)
+            access, importing = Access(writing), Places(settings.imports_at_once)
             app.state.services = Services(
-                settings, pool, writing, recorder, feed, courier, access, waiting, metrics, clock, new_id, new_salt
-            )
+                settings, pool, writing, recorder, feed, courier, access, waiting, importing, metrics, clock, new_id,
+                new_salt,
+            )  # fmt: skip
             yield
 
     app = Application(

@@ -38,6 +38,7 @@ class Settings(BaseSettings):
     most_streams: int = Field(1000, ge=1, le=100_000, description="how many may listen to the log at once")
     pinned_cache_bytes: int = Field(64 * 2**20, ge=0, description="memory for pinned answers, which never change")
     largest_import: int = Field(2**30, ge=1024, description="bytes of a file that is imported")
+    imports_at_once: int = Field(2, ge=1, le=100, description="how many files one process imports at the same time")
     log_format: Look = Field(Look.AUTO, description="how lines look: json, text, or text on a terminal alone")
     log_level: Level = Field(Level.AUTO, description="which lines are written: info has one for each request")
     largest_table: int = Field(20_000, ge=1, le=1_000_000, description="rows of a table that is asked for whole")

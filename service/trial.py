@@ -20,13 +20,16 @@ class Trial(NamedTuple):
     similar: list[list[Similar]]
 
 
-async def try_out(pool: Pool, submission: Submission) -> Trial:
-    """What a request would record now; raises what would refuse it. Takes no lock, and so waits for nobody."""
+async def try_out(pool: Pool, submission: Submission, *, compare: bool = True) -> Trial:
+    """What a request would record now; raises what would refuse it. Takes no lock, and so waits for nobody.
+
+    Looks for similar statements unless it is not to ``compare``.
+    """
     async with snapshot(pool) as connection:
-        return await _try_out(connection, submission)
+        return await _try_out(connection, submission, compare=compare)
 
 
-async def _try_out(connection: Connection, submission: Submission) -> Trial:
+async def _try_out(connection: Connection, submission: Submission, *, compare: bool) -> Trial:
     slugs = sorted({entry.event.coalition for entry in submission.entries})
     async with connection.cursor(binary=True) as cursor:
         row = await (await cursor.execute(READ_HEAD.encode())).fetchone()
@@ -41,7 +44,7 @@ async def _try_out(connection: Connection, submission: Submission) -> Trial:
     (accepted,) = prepared.accepted
     recorded = accepted.record(Tail.after(head), background.truces)
     similar = [
-        await find_similar(connection, one.event) if isinstance(one.event, Statement) else []
+        await find_similar(connection, one.event) if compare and isinstance(one.event, Statement) else []
         for one in submission.entries
     ]
     return Trial(recorded, head.size, similar)

@@ -23,6 +23,7 @@ from tests.conftest import fresh_database
 from tests.processes import PATIENCE, open_folder, serving
 from tests.profiles import histories
 from tests.registry import Json, allow, client_of, note, post, register, registry, settings_for, statement
+from tests.test_wording import check_plain
 
 CANARY = "zqCanaryqz"
 ABSENT = "00000000-0000-7000-8000-000000000000"
@@ -88,6 +89,7 @@ def check_problem(answer: httpx.Response, status: int, pointer: str | None = Non
         assert len(sentence.split()) > 2, sentence
         assert sentence[0].isupper() or sentence[0] == "`", sentence
         assert sentence.endswith((".", "?")), sentence
+        check_plain(sentence)
     if status in (400, 422):
         assert content["errors"], content
     if pointer is not None:
@@ -131,22 +133,23 @@ BAD_STATEMENTS: list[tuple[str, Change, str]] = [
     ("an unknown field of a source", at("sources/0/mood", CANARY), "/sources/0/mood"),
     ("an unknown actor", at("actors", [CANARY]), "/actors/0"),
     ("an actor twice", at("actors", ["GB", "UK"]), "/actors"),
-    ("no actors", at("actors", []), ""),
+    ("no actors", at("actors", []), "/actors"),
     ("an unknown speaker", at("said_by", {"actor": CANARY}), "/said_by/actor"),
-    ("an unnamed unofficial voice", at("said_by", {"actor": "GB", "official": False}), ""),
+    ("an unnamed unofficial voice", at("said_by", {"actor": "GB", "official": False}), "/said_by/name"),
     ("an unknown currency", at("body/money", {"amount": "1", "currency": "ZQC"}), "/body/money/currency"),
-    ("a sum that is a number", at("body/money", {"amount": 1.5, "currency": "EUR"}), "/body/money/min_amount"),
-    ("a sum turned round", at("body/money", {"min_amount": "2", "max_amount": "1", "currency": "EUR"}), "/body/money"),
-    ("min above max", at("body/quantity", {"min": 2, "max": 1, "unit": "persons"}), "/body/quantity"),
+    ("a sum that is a number", at("body/money", {"amount": 1.5, "currency": "EUR"}), "/body/money/amount"),
+    ("a sum turned round", at("body/money", {"min_amount": "2", "max_amount": "1", "currency": "EUR"}),
+     "/body/money/min_amount"),
+    ("min above max", at("body/quantity", {"min": 2, "max": 1, "unit": "persons"}), "/body/quantity/min"),
     ("a negative number", at("body/quantity", {"min": -1, "unit": "persons"}), "/body/quantity/min"),
     ("a number beyond exactness", at("body/quantity", {"min": 2**60, "unit": "persons"}), "/body/quantity/min"),
     ("a number that is words", at("body/quantity", {"min": CANARY, "unit": "persons"}), "/body/quantity/min"),
-    ("a number without its unit", at("body/quantity", {"min": 1}), "/body/quantity"),
+    ("a number without its unit", at("body/quantity", {"min": 1}), "/body/quantity/unit"),
     ("a quantity that says nothing", at("body/quantity", {}), "/body/quantity"),
     ("an unknown category", at("body/category", CANARY), "/body/category"),
     ("an unknown rung", at("body/firmness", CANARY), "/body/firmness"),
     ("an unknown condition", at("body/conditions", [{"kind": CANARY}]), "/body/conditions/0/kind"),
-    ("a field both set and cleared", at("body/description", CANARY), "/body"),
+    ("a field both set and cleared", at("body/description", CANARY), "/body/cleared"),
     ("a date that does not exist", at("occurred/edtf", "2025-02-30"), "/occurred/edtf"),
     ("words for a date", at("occurred/edtf", CANARY), "/occurred/edtf"),
     ("an interval turned round", at("occurred/edtf", "2025-03-30/2025-03-24"), "/occurred/edtf"),
@@ -312,7 +315,7 @@ REASON: Json = {"reason": "entry_error"}
         ("said", "reinstatement", REASON, 409, None),
         ("retracted", "retraction", REASON, 409, None),
         ("retracted", "corrections", CORRECTION, 409, None),
-        ("said", "duplicates", {"original": "said"}, 422, ""),
+        ("said", "duplicates", {"original": "said"}, 422, "/original"),
         ("said", "duplicates", {"original": ABSENT}, 404, None),
         ("said", "duplicates", {"original": CANARY}, 422, "/original"),
         ("said", "duplicates", {"original": "elsewhere"}, 409, None),

@@ -192,7 +192,7 @@ def test_a_file_is_imported_in_order_and_the_same_file_again_adds_nothing(
     assert (done.returncode, done.stdout) == (0, "1201\n")
     assert summaries(database) == [f"Line {number}." for number in range(1200)]
     again = call("import", file)
-    assert (again.code, again.out) == (0, "1201\n")
+    assert (again.code, again.out, again.err) == (0, "0\n", "recorded before: 1,201 rows\n")
     assert size_of(database) == 1201
 
 
@@ -211,7 +211,7 @@ def test_skipping_records_all_other_rows_and_names_the_one(database: str, call: 
     done = call("import", file, "--on-error", "skip", "--report", report)
     assert (done.code, done.out) == (0, "600\n")
     assert "row 503, /body/category" in done.err
-    assert "refused: 1 of 601 rows, for 1 faults" in done.err
+    assert "refused: 1 of 601 rows, for 1 fault\n" in done.err
     told = [json.loads(line) for line in report.read_text("utf-8").splitlines()]
     assert [one["row"] for one in told] == list(range(1, 602))
     assert {one["row"]: one["status"] for one in told if one["status"] != "recorded"} == {503: "refused"}
@@ -222,15 +222,15 @@ def test_a_mended_file_records_what_was_mended_and_nothing_twice(database: str, 
     file = write(tmp_path / "file.jsonl", lines(600, line_503={"body": {}}))
     assert call("import", file, "--on-error", "skip").code == 0
     mended = call("import", write(file, lines(600)))
-    assert (mended.code, mended.out) == (0, "601\n")
-    assert mended.err == "recorded before: 600 of 601\n"
+    assert (mended.code, mended.out) == (0, "1\n")
+    assert mended.err == "recorded before: 600 rows\n"
     assert sorted(summaries(database)) == sorted(f"Line {number}." for number in range(600))
 
 
 def test_a_file_that_grew_records_what_was_added_and_nothing_twice(database: str, call: Call, tmp_path: Path) -> None:
     file = tmp_path / "file.jsonl"
-    for count in (3, 260, 700):
-        assert call("import", write(file, lines(count))).out == f"{count + 1}\n"
+    for count, added in ((3, 4), (260, 257), (700, 440)):
+        assert call("import", write(file, lines(count))).out == f"{added}\n"
     assert summaries(database) == [f"Line {number}." for number in range(700)]
 
 
@@ -238,19 +238,63 @@ def test_rows_that_read_alike_are_as_many_as_they_are_however_often_they_are_sen
     database: str, call: Call, tmp_path: Path
 ) -> None:
     file = write(tmp_path / "file.jsonl", [*lines(1), _line(0), _line(1), _line(0)])
-    for _ in range(2):
-        assert call("import", file).out == "5\n"
+    for added in (5, 0):
+        assert call("import", file).out == f"{added}\n"
     assert summaries(database) == ["Line 0.", "Line 0.", "Line 1.", "Line 0."]
 
 
 def test_a_dry_run_records_nothing_and_tells_what_would_be(database: str, call: Call, tmp_path: Path) -> None:
     file = write(tmp_path / "file.jsonl", lines(3))
     report = tmp_path / "report"
-    assert call("import", file, "--dry-run", "--report", report).out == "4\n"
+    tried = call("import", file, "--dry-run", "--report", report)
+    assert (tried.code, tried.err) == (0, "")
+    assert tried.out.splitlines() == [
+        "would record: 4 of 4 rows",
+        "  1 coalition.registered",
+        "  3 pledge.stated",
+        "would change: 4 subjects",
+        "  willing/coalition/registration",
+        *(f"  willing/pledge/subject-{number}/GB: announced, standing (announced)" for number in range(3)),
+    ]
     assert size_of(database) == 0
     told = [json.loads(line) for line in report.read_text("utf-8").splitlines()]
     assert told[1]["subjects"] == ["willing/pledge/subject-0/GB"]
     assert {one["status"] for one in told} == {"valid"}
+
+
+def test_a_dry_run_tells_of_all_rows_what_is_wrong_and_what_may_be_recorded_already(
+    database: str, call: Call, tmp_path: Path
+) -> None:
+    known = call("import", write(tmp_path / "known.jsonl", lines(2)))
+    retold = _line(1) | {"summary": "Line 1, retold."}
+    rows = [*lines(2, line_2={"body": {"firmness": "announced"}}), retold]
+    tried = call("import", write(tmp_path / "file.jsonl", rows), "--dry-run")
+
+    assert (known.out, tried.code) == ("3\n", 1)
+    assert tried.out.splitlines()[:4] == [
+        "would record: 1 of 4 rows",
+        "  1 pledge.stated",
+        "may be recorded already, in other words: 1 row",
+        f"  row 4 is like {_id_of(database, 'Line 1.')} of 2025-02-02 (50%)",
+    ]
+    assert tried.out.splitlines()[4:] == [
+        "would change: 1 subject",
+        "  willing/pledge/subject-1/GB: announced, standing (reaffirmed)",
+    ]
+    assert tried.err.splitlines() == [
+        "  row 2, /body/category: This field is required here.",
+        "refused: 1 of 4 rows, for 1 fault",
+        "recorded before: 2 rows",
+        "error: Nothing would be recorded, as rows are refused; with --on-error skip the others would be.",
+    ]
+    assert size_of(database) == 3
+
+
+def _id_of(url: str, summary: str) -> str:
+    with psycopg.connect(url) as connection:
+        row = connection.execute("SELECT event_id::text FROM event WHERE body->>'summary' = %s", (summary,)).fetchone()
+    assert row
+    return str(row[0])
 
 
 def test_a_file_whose_name_tells_nothing_needs_its_format(database: str, call: Call, tmp_path: Path) -> None:

@@ -113,14 +113,30 @@ def test_a_coalition_is_known_from_the_row_that_registers_it_on(database: str) -
     assert again["repeated"] == 2
 
 
-def test_the_same_body_again_has_the_same_report_and_records_nothing(database: str) -> None:
+def as_repeated(report: Json) -> list[Json]:
+    """The results of a report as they are once all that was recorded is sent again."""
+    return [one | {"status": "repeated"} if one["status"] == "recorded" else one for one in report["results"]]
+
+
+def test_the_same_body_again_names_the_same_events_and_records_nothing(database: str) -> None:
     body = lines(said(300))
     with registry(database) as client:
         first, again = report_of(client, body), report_of(client, body)
 
-    assert first["results"] == again["results"]
-    assert again["repeated"] == 300
+    assert again["results"] == as_repeated(first)
+    assert (again["recorded"], again["repeated"]) == (0, 300)
     assert size_of(database) == 301
+
+
+def test_each_row_of_a_report_is_counted_once(database: str) -> None:
+    with registry(database) as client:
+        report_of(client, lines(said(2)))
+        report = report_of(client, lines(said(5, row_4=BAD)), "?on_error=skip")
+        tried = report_of(client, lines(said(7, row_4=BAD)), "?on_error=skip&dry_run=true")
+
+    assert [one["status"] for one in report["results"]] == ["repeated", "repeated", "recorded", "refused", "recorded"]
+    assert (report["recorded"], report["repeated"], report["refused"], report["rows"]) == (2, 2, 1, 5)
+    assert (tried["recorded"], tried["repeated"], tried["refused"], tried["valid"]) == (0, 4, 1, 2)
 
 
 def test_a_key_stands_for_one_file(database: str) -> None:
@@ -134,9 +150,52 @@ def test_a_key_stands_for_one_file(database: str) -> None:
 
     assert "Idempotency-Replayed" not in first.headers
     assert again.headers["Idempotency-Replayed"] == "true"
-    assert first.json()["results"] == again.json()["results"] == without["results"]
+    assert first.content == again.content
+    assert without["results"] == as_repeated(first.json())
     assert other.status_code == elsewhere.status_code == 422
     assert size_of(database) == 4
+
+
+def test_with_a_key_what_was_recorded_before_stays_told_apart(database: str) -> None:
+    with registry(database) as client:
+        report_of(client, lines(said(2)))
+        first, again = (send(client, lines(said(5)), **{"Idempotency-Key": "k"}) for _ in range(2))
+
+    assert (first.json()["recorded"], first.json()["repeated"]) == (3, 2)
+    assert first.content == again.content
+    assert again.headers["Idempotency-Replayed"] == "true"
+
+
+@pytest.mark.parametrize("rows", [said(3), [], [statement(coalition="nobody")]], ids=["repeated", "none", "refused"])
+def test_the_key_of_a_file_that_records_nothing_new_is_kept(database: str, rows: list[Json]) -> None:
+    with registry(database) as client:
+        report_of(client, lines(said(3)))
+        first, again = (send(client, lines(rows), "?on_error=skip", **{"Idempotency-Key": "k"}) for _ in range(2))
+        other = send(client, lines(said(4)), "?on_error=skip", **{"Idempotency-Key": "k"})
+
+    assert first.status_code == 200
+    assert "Idempotency-Replayed" not in first.headers
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert first.content == again.content
+    assert (other.status_code, other.json()["errors"][0]["code"]) == (422, "reused")
+    assert size_of(database) == 4
+
+
+def test_of_two_files_without_news_that_come_with_one_key_at_once_one_is_refused(database: str) -> None:
+    answers: list[Any] = []
+    with registry(database) as client:
+        report_of(client, lines(said(3)))
+        bodies = [lines(said(1)), lines(said(2))]
+        senders = [
+            threading.Thread(target=lambda body=body: answers.append(send(client, body, **{"Idempotency-Key": "k"})))
+            for body in bodies
+        ]
+        for one in senders:
+            one.start()
+        for one in senders:
+            one.join()
+
+    assert sorted(answer.status_code for answer in answers) == [200, 422]
 
 
 def test_a_refused_file_and_a_dry_run_use_no_key_up(database: str) -> None:
@@ -153,7 +212,7 @@ def test_a_refused_file_and_a_dry_run_use_no_key_up(database: str) -> None:
 def test_many_that_send_the_same_file_at_once_record_it_once(database: str) -> None:
     body = lines(said(120))
     answers: list[Any] = []
-    with registry(database) as client:
+    with registry(database, imports_at_once=4) as client:
         senders = [threading.Thread(target=lambda: answers.append(send(client, body))) for _ in range(4)]
         for one in senders:
             one.start()
@@ -161,7 +220,8 @@ def test_many_that_send_the_same_file_at_once_record_it_once(database: str) -> N
             one.join()
 
     assert [answer.status_code for answer in answers] == [200] * 4
-    assert len({json.dumps(answer.json()["results"]) for answer in answers}) == 1
+    assert len({json.dumps(as_repeated(answer.json())) for answer in answers}) == 1
+    assert sum(answer.json()["recorded"] for answer in answers) == 120
     assert size_of(database) == 121
 
 
@@ -179,6 +239,7 @@ def test_a_dry_run_tells_of_each_row_and_leaves_no_trace(database: str) -> None:
         "row": 1, "status": "valid", "kind": "pledge.stated", "coalition": "willing",
         "subjects": ["willing/pledge/new/GB"], "similar": [],
     }  # fmt: skip
+    assert (report["valid"], report["kinds"], report["similar_rows"]) == (2, {"pledge.stated": 2}, 1)
     (similar,) = report["results"][1]["similar"]
     assert (similar["event_id"], similar["position"], similar["similarity"]) == (event_id, 2, 1.0)
     assert report["recorded"] == 0
@@ -192,7 +253,7 @@ def test_a_dry_run_shows_what_was_recorded_already(database: str) -> None:
         first = report_of(client, lines(said(2)))
         tried = report_of(client, lines(said(3)), "?dry_run=true")
 
-    assert tried["results"][:2] == first["results"]
+    assert tried["results"][:2] == as_repeated(first)
     assert tried["results"][2]["status"] == "valid"
 
 
@@ -204,7 +265,9 @@ def test_the_report_comes_as_json_lines_where_they_are_asked_for(database: str) 
 
     assert by_accept.headers["Content-Type"] == by_suffix.headers["Content-Type"] == "application/jsonl"
     *rows, end = map(json.loads, by_suffix.text.splitlines())
-    assert rows == as_json["results"] == [json.loads(line) for line in by_accept.text.splitlines()][:-1]
+    assert (
+        rows == as_json["results"] == as_repeated({"results": list(map(json.loads, by_accept.text.splitlines()))[:-1]})
+    )
     assert end["summary"] == {name: value for name, value in as_json.items() if name != "results"}
 
 

@@ -66,7 +66,9 @@ def faults(text: str) -> list[Fault]:
 def _short(said: Json) -> Json:
     """A statement as the page shows it."""
     kept = {name: said[name] for name in ("actors", "occurred", "subject", "summary", "body")}
-    return kept | {"url": said["sources"][0]["url"]}
+    constants = ("title", "type")
+    sources = [{name: one[name] for name in one if name not in constants} for one in said["sources"]]
+    return kept | {"sources": sources}
 
 
 def test_the_example_of_the_page_is_recorded_as_the_page_says(database: str) -> None:
@@ -500,3 +502,19 @@ def test_a_form_that_is_cut_off_is_no_shorter_file(database: str) -> None:
 
     assert cut.status_code == malformed.status_code == 422
     assert whole.json()["recorded"] == 3
+
+
+@pytest.mark.parametrize(
+    ("rows", "summary"), [(1001, "pledges"), (12, "x" * 100_000)], ids=["of many rows", "of long rows"]
+)
+def test_a_group_that_is_too_large_is_reported_with_its_rows_and_those_behind_it_are_read(
+    rows: int, summary: str
+) -> None:
+    lines = [{"Id": "1", "Donor": "GB", "Day": "2025-07-10", "Text": summary} for _ in range(rows)]
+    lines += [{"Id": "2", "Donor": "FR", "Day": "2025-07-11", "Text": "pledges"}]
+    large, following = rows_of(plain("group_by: [Id]\nunused: [Text]\n"), lines)
+
+    fault = fault_of(large)
+    assert (large.first, large.last, fault.code, fault.column) == (2, rows + 1, "large_group", "Id")
+    assert f"Rows 2 to {rows + 1} belong together" in fault.detail
+    assert (following.first, following.faults) == (rows + 2, ())

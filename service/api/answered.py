@@ -530,7 +530,7 @@ class ImportRow(Shape):
 
     row: int = Field(ge=1, description="the number of the row, as a spreadsheet shows it; of lines, that of the line")
     last_row: int = ABSENT
-    status: Annotated[str, Known(["recorded", "refused", "left_out", "valid"])]
+    status: Annotated[str, Known(["recorded", "repeated", "refused", "left_out", "valid"])]
     event_id: EventId = ABSENT
     position: LogPosition = ABSENT
     errors: list[Fault] = ABSENT
@@ -545,13 +545,18 @@ class ImportSummary(Shape):
     """What the rows of a file come to."""
 
     rows: int
-    recorded: int
-    repeated: int = Field(description="of the recorded ones, those that had been recorded before")
+    recorded: int = Field(description="recorded now, or by an earlier request with the same Idempotency-Key")
+    repeated: int = Field(description="recorded before, by another request, and not again")
     refused: int
     left_out: int
     complete: bool = Field(description="false: it could not go on; send the file again")
     error: str = ABSENT
     dry_run: Literal[True] = ABSENT
+    valid: int = Field(default_factory=int, description="of a dry run: what would be recorded")
+    kinds: dict[str, int] = Field(default_factory=dict, description="of a dry run: how many of each kind would be")
+    similar_rows: int = Field(default_factory=int, description="of a dry run: those that are like what is recorded")
+    states: list[State] = Field(default_factory=list, description="of a dry run: how subjects would stand at its end")
+    further_subjects: int = Field(default_factory=int, description="of a dry run: touched, and not among `states`")
 
 
 class ImportReport(ImportSummary):

@@ -2,22 +2,27 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing
+from typing import Any
 
 import orjson
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from service.access import Caller, Role
 from service.api.answered import ImportEnd, ImportReport, ImportRow
+from service.api.recording import tried
 from service.domain.answers import Json
 from service.domain.kinds import AnyStatement
 from service.load.checked import Spool
 from service.load.imports import Import, Importer, OnError
+from service.load.room import room_on_disk
 from service.reading.opening import BY_TYPE, LINES, open_rows
 from service.submission import Retry
+from service.trial import Trial
 from service.web.asking import read_query
 from service.web.bodies import find_key
 from service.web.describing import TEXT, Answer, Items, documented
@@ -61,6 +66,7 @@ _WHAT = "The report, written as rows are recorded. It ends with `complete`: with
             )
         },
         headers=["Idempotency-Key"],
+        refuses=[507],
         role=Role.EDITOR,
     ),
 )
@@ -70,9 +76,11 @@ async def import_statements(request: Request) -> Response:
     asked = read_query(request, AskedImport)
     key = find_key(request)
     wanted_format(request.scope)  # raises, before anything is read, where none will do
+    served = services(request)
     async with AsyncExitStack() as held:
+        held.enter_context(served.importing.take())
+        held.enter_context(room_on_disk())
         upload = held.enter_context(await receive(request))
-        served = services(request)
         spool = held.enter_context(Spool(_LARGER * served.settings.largest_import))
         wanted = Import(_importer(served, caller, dry_run=asked.dry_run), spool, asked.on_error)
         if key is not None and not asked.dry_run:
@@ -85,6 +93,12 @@ def _importer(served: Services, caller: Caller, *, dry_run: bool) -> Importer:
     return Importer(
         served.pool if dry_run else served.writing, served.recorder, caller.owner, served.new_id, served.new_salt
     )
+
+
+def states_of(trial: Trial, stale_after_days: int) -> list[Json]:
+    """The states in which a file would leave the subjects that it touches."""
+    found: list[Json] = tried(trial, stale_after_days, many=True)["states"]
+    return found
 
 
 async def _claim(caller: Caller, key: str, on_error: OnError, upload: Upload) -> Retry:
@@ -104,7 +118,8 @@ async def _claim(caller: Caller, key: str, on_error: OnError, upload: Upload) ->
 
 async def _report(request: Request, wanted: Import, *, dry_run: bool, held: AsyncExitStack) -> Response:
     """The report as it comes about. What fails before there is any of it is still answered as a refusal."""
-    rows = wanted.try_out() if dry_run else wanted.record()
+    stale_after = services(request).settings.stale_after_days
+    rows = wanted.try_out(lambda trial: states_of(trial, stale_after)) if dry_run else wanted.record()
     first: list[Json] = await anext(rows, [])
     if wanted.error is not None and not wanted.recorded:
         await rows.aclose()
@@ -114,18 +129,30 @@ async def _report(request: Request, wanted: Import, *, dry_run: bool, held: Asyn
         headers["Idempotency-Replayed"] = "true"
     as_lines = wanted_format(request.scope) == "jsonl"
     render, media_type = (_lines, _LINES) if as_lines else (_document, JSON)
-    told = render(_all(first, rows, held.pop_all()), wanted, dry_run=dry_run)
-    return StreamingResponse(told, media_type=media_type, headers=headers)
+    told = render(_all(first, rows), wanted, dry_run=dry_run)
+    return _Report(told, held.pop_all(), media_type=media_type, headers=headers)
 
 
-async def _all(first: list[Json], rest: AsyncGenerator[list[Json]], held: AsyncExitStack) -> AsyncGenerator[list[Json]]:
-    async with held, aclosing(rest):
+class _Report(StreamingResponse):
+    """A report, and what is held until it has left, or its client has."""
+
+    def __init__(self, told: AsyncGenerator[bytes], held: AsyncExitStack, **how: Any) -> None:  # noqa: ANN401 - passed on
+        super().__init__(told, **how)
+        self._told, self._held = told, held
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with self._held, aclosing(self._told):
+            await super().__call__(scope, receive, send)
+
+
+async def _all(first: list[Json], rest: AsyncGenerator[list[Json]]) -> AsyncGenerator[list[Json]]:
+    async with aclosing(rest):
         yield first
         async for rows in rest:
             yield rows
 
 
-async def _document(report: AsyncGenerator[list[Json]], wanted: Import, *, dry_run: bool) -> AsyncIterator[bytes]:
+async def _document(report: AsyncGenerator[list[Json]], wanted: Import, *, dry_run: bool) -> AsyncGenerator[bytes]:
     """One JSON document, written as it comes about: the rows, and behind them what they come to."""
     async with aclosing(report):
         yield b'{"dry_run":true,"results":[' if dry_run else b'{"results":['
@@ -137,7 +164,7 @@ async def _document(report: AsyncGenerator[list[Json]], wanted: Import, *, dry_r
         yield b"]," + orjson.dumps(wanted.summary())[1:]
 
 
-async def _lines(report: AsyncGenerator[list[Json]], wanted: Import, *, dry_run: bool) -> AsyncIterator[bytes]:
+async def _lines(report: AsyncGenerator[list[Json]], wanted: Import, *, dry_run: bool) -> AsyncGenerator[bytes]:
     """A line for each row, and a last one with what they come to."""
     async with aclosing(report):
         async for rows in report:

@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from service.domain.actors import ActorCode
+from service.domain.errors import Misplaced
 from service.domain.pledge import Condition, ConditionKind
 from service.domain.quantities import Quantity
 from service.domain.statement import Event, Line, Slug, Speaker, Statement, Text, Value
@@ -78,7 +79,7 @@ class CoalitionStated(Statement):
     @model_validator(mode="after")
     def _leaves_the_registration_alone(self) -> Self:
         if self.subject == REGISTRATION:
-            raise ValueError(f"the subject `{REGISTRATION}` holds the coalition's names; take another slug")
+            raise Misplaced("subject", f"The subject `{REGISTRATION}` holds the coalition's names; take another slug.")
         return self
 
 

@@ -8,6 +8,8 @@
     │   └── Running  the same request is being dealt with already
     ├── Unknown      nothing is recorded under that name
     └── Unavailable  the registry cannot do it now
+        ├── Busy     as many of the kind are under way as may be at once
+        └── NoRoom   there is no room on its disk
 
 Messages are full sentences that say what to do, and never repeat what was sent.
 """
@@ -34,6 +36,14 @@ class Fault:
         place = {"row": self.row, "column": self.column}
         named = {name: value for name, value in place.items() if value is not None}
         return {**named, "pointer": self.pointer, "code": self.code, "detail": self.detail}
+
+
+class Misplaced(ValueError):
+    """What is wrong with a value, where it lies in a field of it: ``field`` leads there, as `said_by/name`."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class RegistryError(Exception):
@@ -75,3 +85,11 @@ class Unknown(RegistryError):
 
 class Unavailable(RegistryError):
     """The registry cannot do it now; try again later."""
+
+
+class Busy(Unavailable):
+    """As many of the kind are under way as may be at once."""
+
+
+class NoRoom(Unavailable):
+    """There is no room for it on the disk."""

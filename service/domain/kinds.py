@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field, TypeAdapter, ValidationError
 
 from service.domain import ceasefire, coalition, meeting, membership, pledge, position, record, warning
-from service.domain.errors import Fault, Invalid
+from service.domain.errors import Fault, Invalid, Misplaced
 from service.domain.statement import Event, Statement
 from service.domain.subject import Family, SubjectState
+from service.domain.wording import Context, worded
 
 _ROOMS = (pledge, position, warning, meeting, ceasefire, coalition, membership, record)
 
@@ -94,15 +95,23 @@ def state_of(family: str, state: bytes) -> SubjectState:
 _HIDDEN = frozenset(KINDS) | {"function-after", "function-before", "function-wrap", "tagged-union"}
 
 
+_LONGEST_NAME = 200  # characters: what was sent is not repeated at length
+
+
 def invalid(error: ValidationError, *, pointer: str = "") -> Invalid:
     """Pydantic's findings as faults, without what was sent."""
-    faults = tuple(
-        _unknown_kind(pointer + _path(found["loc"]))
-        if found["type"].startswith("union_tag")
-        else Fault(pointer + _path(found["loc"]), found["type"], sentence(found["msg"]))
-        for found in error.errors(include_url=False, include_input=False, include_context=False)[:50]
-    )
+    found = error.errors(include_url=False, include_input=False)[:50]
+    faults = tuple(_fault(pointer + _path(one["loc"]), one["type"], one["msg"], one.get("ctx", {})) for one in found)
     return Invalid("The request is not valid; see `errors` for where and why.", *_without_consequences(faults))
+
+
+def _fault(pointer: str, code: str, message: str, context: Context) -> Fault:
+    if code.startswith("union_tag"):
+        return _unknown_kind(pointer)
+    cause = context.get("error")
+    if isinstance(cause, Misplaced):
+        pointer = f"{pointer}/{cause.field}"
+    return Fault(pointer, code, worded(code, message, context))
 
 
 def _without_consequences(faults: tuple[Fault, ...]) -> Iterator[Fault]:
@@ -119,8 +128,14 @@ def _unknown_kind(pointer: str) -> Fault:
 
 
 def _path(loc: tuple[str | int, ...]) -> str:
-    """Pydantic's path as a JSON Pointer."""
-    return "".join(f"/{_escape(str(part))}" for part in loc if not _hidden(part))
+    """Pydantic's path as a JSON Pointer; it ends before a name that is longer than any of a field."""
+    pointer = ""
+    for part in loc:
+        if isinstance(part, str) and len(part) > _LONGEST_NAME:
+            break
+        if not _hidden(part):
+            pointer += f"/{_escape(str(part))}"
+    return pointer
 
 
 def _hidden(part: str | int) -> bool:
@@ -130,11 +145,3 @@ def _hidden(part: str | int) -> bool:
 
 def _escape(part: str) -> str:
     return part.replace("~", "~0").replace("/", "~1")
-
-
-def sentence(message: str) -> str:
-    """A finding as a full sentence."""
-    text = message.removeprefix("Value error, ")
-    if text == "Field required":
-        return "This field is required here."
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?")) else ".")

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from service.domain.errors import Misplaced
 from service.domain.statement import Count, Speaker, Statement, Text, Value
 from service.domain.subject import Change, Family, Item, SubjectState
 
@@ -49,7 +50,7 @@ class MembershipStated(Statement):
     @model_validator(mode="after")
     def _role_of_somebody(self) -> Self:
         if self.body.role is not None and not self.actors:
-            raise ValueError("a `role` needs the `actors` that have it")
+            raise Misplaced("actors", "A `role` needs the `actors` that have it.")
         return self
 
     def _may_lack_actors(self) -> bool:

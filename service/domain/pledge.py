@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from service.domain.actors import ActorCode
 from service.domain.dates import Edtf
+from service.domain.errors import Misplaced
 from service.domain.quantities import Money, Quantity, add_money, add_quantity, compare_ranges, range_of
 from service.domain.statement import Flag, Line, Statement, Text, Value
 from service.domain.subject import Change, Family, Item, SubjectState, day_after, mentioned
@@ -140,7 +141,7 @@ class PledgeTerms(Value):
     def _clears_what_it_does_not_set(self) -> Self:
         both = [name for name in self.cleared if getattr(self, name) is not None]
         if both:
-            raise ValueError(f"both sets and clears: {', '.join(both)}")
+            raise Misplaced("cleared", f"The statement sets what this takes away: {', '.join(both)}.")
         return self
 
 

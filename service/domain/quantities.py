@@ -1,5 +1,6 @@
 """How many and how much, as stated: ranges with open ends, words that are never turned into numbers."""
 
+import re
 from decimal import Decimal
 from functools import lru_cache
 from typing import Annotated, Any, Self
@@ -7,8 +8,12 @@ from typing import Annotated, Any, Self
 import pycountry
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
+from service.domain.errors import Misplaced
 from service.domain.statement import Flag, Line, Value
 
+AMOUNT = r"^[0-9]{1,15}(\.[0-9]{1,6})?$"
+AMOUNTS = "Use a decimal number in quotation marks, such as “1000000.00”, with at most six places."
+UNIT = r"^[a-z0-9]+([_-][a-z0-9]+)*$"
 LARGEST = 2**53 - 1  # the largest integer that canonical JSON (RFC 8785) may hold
 
 
@@ -34,7 +39,7 @@ Number = Annotated[
 ]
 Amount = Annotated[
     str,
-    StringConstraints(pattern=r"^[0-9]{1,15}(\.[0-9]{1,6})?$"),
+    StringConstraints(pattern=AMOUNT),
     Field(description="a decimal string", examples=["1000000.00"]),
 ]
 
@@ -58,7 +63,7 @@ Currency = Annotated[
 ]
 Unit = Annotated[
     str,
-    StringConstraints(pattern=r"^[a-z0-9]+([_-][a-z0-9]+)*$", max_length=60),
+    StringConstraints(pattern=UNIT, max_length=60),
     Field(
         description="persons, units, days, percent_gdp, or a named item",
         examples=["persons", "patriot-batteries"],
@@ -81,9 +86,9 @@ class Quantity(Value):
         if not numbers and not self.text:
             raise ValueError("needs `min`, `max` or `text`")
         if numbers and not self.unit:
-            raise ValueError("a number needs its `unit`, such as persons")
+            raise Misplaced("unit", "A number needs its `unit`, such as persons.")
         if len(numbers) == 2 and numbers[0] > numbers[1]:  # noqa: PLR2004 - both ends
-            raise ValueError("`min` is greater than `max`")
+            raise Misplaced("min", "`min` is greater than `max`.")
         return self
 
 
@@ -106,7 +111,9 @@ class Money(Value):
         if isinstance(given, dict) and "amount" in given:
             rest = {key: value for key, value in given.items() if key != "amount"}
             if "min_amount" in rest or "max_amount" in rest:
-                raise ValueError("give either `amount` or `min_amount` and `max_amount`")
+                raise Misplaced("amount", "Give either `amount`, or `min_amount` and `max_amount`.")
+            if not isinstance(given["amount"], str) or re.fullmatch(AMOUNT, given["amount"]) is None:
+                raise Misplaced("amount", AMOUNTS)
             return {**rest, "min_amount": given["amount"], "max_amount": given["amount"]}
         return given
 
@@ -115,7 +122,7 @@ class Money(Value):
         if self.min_amount is None and self.max_amount is None:
             raise ValueError("needs `amount`, `min_amount` or `max_amount`")
         if self.min_amount and self.max_amount and Decimal(self.min_amount) > Decimal(self.max_amount):
-            raise ValueError("`min_amount` is greater than `max_amount`")
+            raise Misplaced("min_amount", "`min_amount` is greater than `max_amount`.")
         return self
 
 

@@ -14,14 +14,15 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from service.domain.dates import BEGINNING, Bounds
-from service.domain.errors import Fault, Invalid, Refused
+from service.domain.errors import Fault, Invalid, Misplaced, Refused
 from service.domain.quantities import LARGEST
 from service.domain.statement import Event, Source, Statement, Text, Value, check_printable, tie_digest
-from service.domain.subject import Item, SubjectKey
+from service.domain.subject import Item, SubjectKey, keys_of
 
+EVENT_ID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 EventId = Annotated[
     str,
-    StringConstraints(pattern=r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"),
+    StringConstraints(pattern=EVENT_ID),
     Field(description="the event_id of an event", examples=["019a8f3e-0000-7000-8000-000000000000"]),
 ]
 
@@ -84,7 +85,7 @@ class RecordCorrected(RecordEvent):
 def _check_canonical(value: Any) -> None:  # noqa: ANN401 - any JSON
     """Refuses what canonical JSON cannot hold the same everywhere: fractions as numbers, huge integers, odd text."""
     if isinstance(value, float) or (isinstance(value, int) and abs(value) > LARGEST):
-        raise ValueError("holds a fraction or a number above 2^53; write it as a string")
+        raise ValueError("holds a fraction or a number above 2^53; write it as a text, in quotation marks")
     if isinstance(value, str):
         check_printable(value)
     elif isinstance(value, dict):
@@ -157,7 +158,7 @@ class RecordDuplicate(RecordEvent):
     @model_validator(mode="after")
     def _another_event(self) -> Self:
         if self.original == self.target:
-            raise ValueError("an event cannot be a duplicate of itself")
+            raise Misplaced("original", "An event is no duplicate of itself.")
         return self
 
     @property
@@ -208,12 +209,7 @@ class Effective:
     @cached_property
     def keys(self) -> tuple[SubjectKey, ...]:
         """The subjects it touches."""
-        event = self.event
-        if isinstance(event, Statement):
-            return tuple(
-                SubjectKey(event.coalition, event.family, event.subject, actor) for actor in event.subject_actors
-            )
-        return (SubjectKey(event.coalition, event.family, "registration", ""),)
+        return keys_of(self.event)
 
     @cached_property
     def bounds(self) -> Bounds:

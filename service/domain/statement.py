@@ -25,7 +25,11 @@ from pydantic import (
 
 from service.domain.actors import ActorCode, is_person, person_code
 from service.domain.dates import END, Bounds, Edtf, parse_edtf
+from service.domain.errors import Misplaced
 
+SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+LANGUAGE = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
+URL = r"^https?://[^\s\x00-\x1f]+$"
 _DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
@@ -39,7 +43,7 @@ def check_printable(text: str) -> str:
 
 Slug = Annotated[
     str,
-    StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=80),
+    StringConstraints(pattern=SLUG, max_length=80),
     Field(description="lower-case words joined by hyphens", examples=["ground-troops"]),
 ]
 Text = Annotated[
@@ -48,9 +52,7 @@ Text = Annotated[
 Line = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300), AfterValidator(check_printable)
 ]
-Language = Annotated[
-    str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$"), Field(examples=["en", "uk", "pt-BR"])
-]
+Language = Annotated[str, StringConstraints(pattern=LANGUAGE), Field(examples=["en", "uk", "pt-BR"])]
 
 
 def _no_truth(given: Any) -> Any:  # noqa: ANN401 - what a client sent
@@ -71,7 +73,7 @@ def _only_a_day(given: Any) -> Any:  # noqa: ANN401 - what a client sent, or wha
 Count = Annotated[int, Field(strict=True)]
 Flag = Annotated[bool, Field(strict=True)]
 Day = Annotated[date, BeforeValidator(_only_a_day)]
-Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s\x00-\x1f]+$", max_length=2000)]
+Url = Annotated[str, StringConstraints(pattern=URL, max_length=2000)]
 
 
 class Value(BaseModel):
@@ -223,9 +225,9 @@ class Statement(Event):
     @model_validator(mode="after")
     def _has_its_actors(self) -> Self:
         if self.per_actor and not self.actors and not self._may_lack_actors():
-            raise ValueError(f"{self.kind} needs at least one actor in `actors`")
+            raise Misplaced("actors", "Name at least one actor: whoever says or does this.")
         if not self.official and self.person is None:
-            raise ValueError("an unofficial voice needs `said_by.name`: it is listed under the person")
+            raise Misplaced("said_by/name", "An unofficial voice needs a name: it is listed under the person.")
         return self
 
     def _may_lack_actors(self) -> bool:

@@ -29,6 +29,13 @@ class SubjectKey(NamedTuple):
         return "/".join(part for part in self if part)
 
 
+def keys_of(event: Event) -> tuple[SubjectKey, ...]:
+    """The subjects that a statement, or a coalition's registration, is about."""
+    if isinstance(event, Statement):
+        return tuple(SubjectKey(event.coalition, event.family, event.subject, actor) for actor in event.subject_actors)
+    return (SubjectKey(event.coalition, event.family, "registration", ""),)
+
+
 @dataclass(frozen=True)
 class Item:
     """One effective statement as the fold takes it in."""

@@ -3,6 +3,7 @@
 What has been checked is not read a second time from a file that may have changed meanwhile, nor kept in memory.
 """
 
+import contextlib
 import tempfile
 from collections.abc import Iterator
 from typing import NamedTuple, Self
@@ -25,6 +26,11 @@ class Good(NamedTuple):
     body: bytes
     event_id: str | None = None
     position: int | None = None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it is still to be recorded."""
+        return self.event_id is None
 
     @property
     def digest(self) -> bytes:
@@ -51,6 +57,11 @@ class LeftOut(NamedTuple):
 Checked = Good | Bad | LeftOut
 
 
+def size_of(one: Checked) -> int:
+    """How much of it is in memory, about: what is recorded of it."""
+    return len(one.body) if isinstance(one, Good) else 0
+
+
 class Spool:
     """Checked rows on disk; bounded, and gone when it is closed."""
 
@@ -64,14 +75,15 @@ class Spool:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        with contextlib.suppress(OSError):  # what there was no room for is not wanted any more
+            self._file.close()
 
     def put(self, one: Checked) -> None:
         """Takes a row in; raises `Invalid` where there is no more room."""
         self.rows += 1
         if isinstance(one, Good):
             self.good += 1
-            self.known += one.event_id is not None
+            self.known += not one.is_new
             self._write([one.first, one.last, one.kind, one.key, one.event_id, one.position], one.body)
         elif isinstance(one, Bad):
             self.bad += 1

@@ -151,7 +151,7 @@ class Statements:
         if event_id is not None and not is_event_id(event_id):
             fault = Fault("", "event_id", "This is no event's id.", record.number, "event_id")
             return row._replace(faults=(*row.faults, fault))
-        return row._replace(event_id=event_id)
+        return row._replace(event_id=event_id, size=record.size)
 
 
 def fill(given: dict[str, str], row: int) -> Row:

@@ -49,7 +49,7 @@ def _parse(number: int, line: bytes) -> Row:
         return _fault(number, "json_invalid", f"This line is not valid JSON: {error.msg}.")
     if not isinstance(content, dict):
         return _fault(number, "object_type", "This line is not a JSON object.")
-    return Row(number, number, content)
+    return Row(number, number, content, size=len(line))
 
 
 def _fault(number: int, code: str, detail: str) -> Row:

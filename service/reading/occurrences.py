@@ -22,7 +22,8 @@ class Occurrences:
     """
 
     def __init__(self) -> None:
-        self._database = sqlite3.connect("", isolation_level=None)  # a file of its own, gone when it is closed
+        # A file of its own, gone when it is closed. One thread at a time counts, not always the same.
+        self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         for command in ("PRAGMA journal_mode = OFF", "PRAGMA cache_size = -8192", _TABLE, "BEGIN"):
             self._database.execute(command)
 

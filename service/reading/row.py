@@ -16,7 +16,7 @@ class Row(NamedTuple):
     """What a row says: its content, or what is wrong with it, or why it was left out, as its mapping wishes.
 
     A row of a table of ours may name the event that it was. Several rows that a mapping draws together are one, from
-    the first to the last.
+    the first to the last. ``size`` is how much was read for it, in bytes or characters.
     """
 
     first: int
@@ -25,6 +25,7 @@ class Row(NamedTuple):
     faults: tuple[Fault, ...] = ()
     left_out: str | None = None
     event_id: str | None = None
+    size: int = 0
 
 
 class Rows(Protocol):

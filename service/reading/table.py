@@ -23,6 +23,7 @@ class Record(NamedTuple):
     number: int
     cells: Sequence[str]
     faults: tuple[Fault, ...] = ()
+    size: int = 0  # characters
 
 
 class Table:
@@ -71,7 +72,7 @@ class Table:
                 )
                 raise unreadable(detail, "too_long", row=self._number) from None
             if any(map(str.strip, cells)):
-                yield Record(self._number, cells, self._faults(cells))
+                yield Record(self._number, cells, self._faults(cells), self._lines.size)
 
     def _faults(self, cells: Sequence[str]) -> tuple[Fault, ...]:
         if len(cells) != len(self.columns):
@@ -112,6 +113,11 @@ class _Lines:
     def begin(self) -> None:
         """A record begins."""
         self._left = LONGEST_ROW
+
+    @property
+    def size(self) -> int:
+        """How many characters of the present record have been read."""
+        return LONGEST_ROW - self._left
 
     def __iter__(self) -> Iterator[str]:
         return self

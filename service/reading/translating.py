@@ -11,10 +11,12 @@ from service.reading.columns import Shape, find_column, find_place, plain, put
 from service.reading.mapping import Mapping, Otherwise, Rule, Together, Words, escape, fill_in, fold
 from service.reading.occurrences import Occurrences, digest_of
 from service.reading.phrases import Dated, parse_phrase
-from service.reading.row import Json, Row, Unreadable
+from service.reading.row import LONGEST_ROW, Json, Row, Unreadable
 from service.reading.table import Record, Table
 
 _MOST_TOGETHER = 1000
+_LARGEST_GROUP = LONGEST_ROW
+"""Rows of a group, and characters of them: like one row, a group is kept in memory until its end is found."""
 Cells = dict[str, str]
 
 
@@ -24,6 +26,29 @@ class _Line(NamedTuple):
     number: int
     cells: Cells
     faults: tuple[Fault, ...]
+    size: int
+
+
+class _Group:
+    """Lines that follow one another and agree in the columns by which the mapping draws them together."""
+
+    def __init__(self, first: _Line, key: tuple[str, ...]) -> None:
+        self.key, self.first, self.last = key, first.number, first.number
+        self.lines: list[_Line] | None = [first]  # None: too many, or too long, to be kept
+        self.size = first.size
+
+    def takes(self, key: tuple[str, ...]) -> bool:
+        """Whether a line with this key belongs to it; one whose cells are empty stays alone."""
+        return key == self.key and any(key)
+
+    def add(self, line: _Line) -> None:
+        """One more; of a group that is too large only its end is sought."""
+        self.last = line.number
+        self.size += line.size
+        if self.lines is None or len(self.lines) == _MOST_TOGETHER or self.size > _LARGEST_GROUP:
+            self.lines, self.size = None, 0
+        else:
+            self.lines.append(line)
 
 
 class _Wrong(Exception):
@@ -81,36 +106,33 @@ class Translated:
             yield from self._grouped(groups)
 
     def _grouped(self, groups: Occurrences) -> Iterator[Row]:
-        group: list[_Line] = []
-        key: tuple[str, ...] = ()
+        group: _Group | None = None
         for record in self._table:
             line = self._line(record)
             if (passed := self._left_out(line)) or line.faults:
-                if group:
-                    yield self._translate_group(group, key, groups)
-                group = []
+                if group is not None:
+                    yield self._translate_group(group, groups)
+                group = None
                 yield passed or Row(line.number, line.number, faults=line.faults)
                 continue
-            found = tuple(line.cells.get(column, "") for column in self._mapping.group_by)
-            if group and (found != key or not any(found)):
-                yield self._translate_group(group, key, groups)
-                group = []
-            key = found
-            group.append(line)
-            if len(group) > _MOST_TOGETHER:
-                detail = f"More than {_MOST_TOGETHER} rows belong together."
-                fault = Fault("", "large_group", detail, line.number, self._mapping.group_by[0])
-                raise Unreadable("The table cannot be read on; nothing of it is recorded.", fault)
-        if group:
-            yield self._translate_group(group, key, groups)
+            key = tuple(line.cells.get(column, "") for column in self._mapping.group_by)
+            if group is not None and group.takes(key):
+                group.add(line)
+                continue
+            if group is not None:
+                yield self._translate_group(group, groups)
+            group = _Group(line, key)
+        if group is not None:
+            yield self._translate_group(group, groups)
 
-    def _translate_group(self, group: list[_Line], key: tuple[str, ...], groups: Occurrences) -> Row:
-        if any(key) and groups.count(digest_of(key)) > 1:
-            detail = "Rows of this group stood further up already, apart from these; sort the table by it."
-            first, last = group[0].number, group[-1].number
-            fault = Fault("", "parted_group", detail, row=first, column=self._mapping.group_by[0])
-            return Row(first, last, faults=(fault,))
-        return self._translate(group)
+    def _translate_group(self, group: _Group, groups: Occurrences) -> Row:
+        parted = any(group.key) and groups.count(digest_of(group.key)) > 1
+        if group.lines is not None and not parted:
+            return self._translate(group.lines)
+        code, detail = ("parted_group", _PARTED) if parted else ("large_group", _TOO_LARGE)
+        detail = detail.format(first=group.first, last=group.last)
+        fault = Fault("", code, detail, row=group.first, column=self._mapping.group_by[0])
+        return Row(group.first, group.last, faults=(fault,))
 
     def _line(self, record: Record) -> _Line:
         cells = {
@@ -118,7 +140,7 @@ class Translated:
             for column, cell in zip(self._table.columns, record.cells, strict=False)
             if (plain := cell.strip())
         }
-        return _Line(record.number, cells, record.faults)
+        return _Line(record.number, cells, record.faults, record.size)
 
     def _left_out(self, line: _Line) -> Row | None:
         for one in self._mapping.leave_out:
@@ -143,7 +165,7 @@ class Translated:
                 values[field] = None
         content: Json = {}
         faults += self._fill(content, values, first)
-        return Row(first, last, content, tuple(faults))
+        return Row(first, last, content, tuple(faults), size=sum(line.size for line in lines))
 
     def _fill(self, content: Json, values: dict[str, Any], row: int) -> Iterator[Fault]:
         """Puts each value into its place in a statement of the kind that the values name."""
@@ -213,6 +235,13 @@ class Translated:
         if rule.currency is not None:
             return parse_currency(cell, self._mapping.numbers[rule.currency])
         return cell
+
+
+_PARTED = "Rows of this group stood further up already, apart from these; sort the table by it."
+_TOO_LARGE = (
+    f"Rows {{first}} to {{last}} belong together, and are more than {_MOST_TOGETHER:,} rows or "
+    f"{_LARGEST_GROUP:,} characters. Name more columns in `group_by`."
+)
 
 
 def _together(field: str, rule: Rule, read: list[tuple[int, Any]], count: int) -> Any:  # noqa: ANN401 - as it was read

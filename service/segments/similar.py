@@ -1,5 +1,6 @@
 """Statements that may tell the same act as a new one: of the same actors, about the same days, in like words."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -17,18 +18,25 @@ _ALIKE = 0.35  # of the trigrams of both summaries: below, texts share little bu
 
 # The index on (coalition, latest) bounds what is compared: the text is looked at last.
 _SIMILAR = f"""
-SELECT s.event_id, s.position, coalesce(s.content, e.body), found.alike
-FROM statement s JOIN event e USING (position)
+SELECT w.nth, l.*
+FROM json_to_recordset(%(wanted)b::json) AS w(
+    nth int, coalition text, family text, subject text, summary text, actors text[], since timestamptz,
+    until timestamptz)
 CROSS JOIN LATERAL (
-    SELECT similarity(lower(coalesce(s.content, e.body)->>'summary'), lower(%(summary)s)) AS alike,
-           coalesce(s.content, e.body)->>'subject' = %(subject)s AS same_subject
-) found
-WHERE s.coalition = %(coalition)s AND s.known_to = {OPEN} AND NOT s.retracted
-  AND s.latest >= %(from)s AND s.earliest <= %(to)s
-  AND starts_with(s.kind, %(family)s || '.')
-  AND (s.actors && %(actors)s::text[] OR (s.actors = '{{}}' AND %(actors)s::text[] = '{{}}'))
-  AND (found.same_subject OR found.alike >= %(least)s)
-ORDER BY found.alike DESC, s.position LIMIT {_MOST}
+    SELECT s.event_id, s.position, coalesce(s.content, e.body), found.alike
+    FROM statement s JOIN event e USING (position)
+    CROSS JOIN LATERAL (
+        SELECT similarity(lower(coalesce(s.content, e.body)->>'summary'), lower(w.summary)) AS alike,
+               coalesce(s.content, e.body)->>'subject' = w.subject AS same_subject
+    ) found
+    WHERE s.coalition = w.coalition AND s.known_to = {OPEN} AND NOT s.retracted
+      AND s.latest >= w.since AND s.earliest <= w.until
+      AND starts_with(s.kind, w.family || '.')
+      AND (s.actors && w.actors OR (s.actors = '{{}}' AND w.actors = '{{}}'))
+      AND (found.same_subject OR found.alike >= {_ALIKE})
+    ORDER BY found.alike DESC, s.position LIMIT {_MOST}
+) l
+ORDER BY w.nth, l.alike DESC, l.position
 """
 
 
@@ -51,19 +59,29 @@ class Similar:
 
 async def find_similar(connection: Connection, statement: Statement) -> list[Similar]:
     """The most similar statements that stand now, most alike first."""
+    return (await find_similar_to_each(connection, [statement]))[0]
+
+
+async def find_similar_to_each(connection: Connection, statements: Sequence[Statement]) -> list[list[Similar]]:
+    """For each of the statements the most similar ones that stand now, in one round trip."""
+    found: list[list[Similar]] = [[] for _ in statements]
+    if not statements:
+        return found
+    wanted = orjson.dumps([_wanted(nth, one) for nth, one in enumerate(statements)]).decode()
+    for nth, event_id, position, said, alike in await fetch(connection, _SIMILAR, {"wanted": wanted}):
+        found[nth].append(Similar(str(event_id), position, orjson.loads(said), alike))
+    return found
+
+
+def _wanted(nth: int, statement: Statement) -> dict[str, Any]:
     bounds = statement.occurred.bounds
-    rows = await fetch(
-        connection,
-        _SIMILAR,
-        {
-            "coalition": statement.coalition,
-            "family": statement.family,
-            "subject": statement.subject,
-            "summary": statement.summary,
-            "actors": actors_of(statement),
-            "from": bounds.earliest - min(_WITHIN, bounds.earliest - BEGINNING),
-            "to": bounds.latest + min(_WITHIN, END - bounds.latest),
-            "least": _ALIKE,
-        },
-    )
-    return [Similar(str(event_id), position, orjson.loads(said), alike) for event_id, position, said, alike in rows]
+    return {
+        "nth": nth,
+        "coalition": statement.coalition,
+        "family": statement.family,
+        "subject": statement.subject,
+        "summary": statement.summary,
+        "actors": actors_of(statement),
+        "since": bounds.earliest - min(_WITHIN, bounds.earliest - BEGINNING),
+        "until": bounds.latest + min(_WITHIN, END - bounds.latest),
+    }

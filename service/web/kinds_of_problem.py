@@ -134,9 +134,18 @@ KINDS: dict[int, Kind] = {
     503: Kind(
         "service-unavailable",
         "Service Unavailable",
-        "The database does not answer, too many are waiting for it, or the question takes it too long.",
+        "The database does not answer, too many are waiting for it, the question takes it too long, or as many files "
+        "are being imported as may be at once.",
         "Send the same request again after as many seconds as the header Retry-After says, a write with the same "
         "Idempotency-Key. Where `detail` says that it takes too long, ask for less.",
+    ),
+    507: Kind(
+        "insufficient-storage",
+        "Insufficient Storage",
+        "The disk has no room for the file, which is kept on it while it is read. Nothing of it is recorded, unless a "
+        "report had begun.",
+        "Send it again later, or in parts; sending it again is safe. Whoever runs the service has to make room where "
+        "temporary files are kept (`TMPDIR`).",
     ),
 }
 """By status: what a client can act on is the status, the pointer and the sentence."""

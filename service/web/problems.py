@@ -30,6 +30,7 @@ _STATUS: dict[type[RegistryError], HTTPStatus] = {
     BadAcceptDatetime: HTTPStatus.BAD_REQUEST,
     errors.Invalid: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.Unknown: HTTPStatus.NOT_FOUND,
+    errors.NoRoom: HTTPStatus.INSUFFICIENT_STORAGE,
     errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     Unauthenticated: HTTPStatus.UNAUTHORIZED,
     Forbidden: HTTPStatus.FORBIDDEN,
@@ -40,6 +41,7 @@ _STATUS: dict[type[RegistryError], HTTPStatus] = {
     PreconditionRequired: HTTPStatus.PRECONDITION_REQUIRED,
 }
 _RETRY_AFTER_SECONDS = "1"
+_BUSY_SECONDS = "10"  # what keeps others out takes longer than a request
 
 
 def problem(
@@ -79,7 +81,7 @@ async def _refused(_: Request, error: Exception) -> Response:
     if status is HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     if status is HTTPStatus.SERVICE_UNAVAILABLE or isinstance(error, errors.Running):
-        headers["Retry-After"] = _RETRY_AFTER_SECONDS
+        headers["Retry-After"] = _BUSY_SECONDS if isinstance(error, errors.Busy) else _RETRY_AFTER_SECONDS
     if status is HTTPStatus.REQUEST_TIMEOUT:  # what is still to come of the body would be taken for a request
         headers["Connection"] = "close"
     faults = error.faults or ((Fault("", "refused", error.detail),) if isinstance(error, errors.Refused) else ())

@@ -17,6 +17,7 @@ from service.domain import errors
 from service.domain.errors import Fault, Invalid, RegistryError
 from service.drafts.deciding import Drafts
 from service.feed import Feed
+from service.load.room import Places
 from service.record import Recorder
 from service.settings import Settings
 from service.web.metrics import Metrics
@@ -35,6 +36,7 @@ class Services:
     courier: Courier
     access: Access
     drafts: Drafts
+    importing: Places
     metrics: Metrics
     clock: Callable[[], datetime]
     new_id: Callable[[], str]

@@ -1,11 +1,12 @@
 """A file that is sent: received to disk, bounded, as a body of its own or as the part `file` of a form."""
 
 import asyncio
+import contextlib
 import hashlib
 import tempfile
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
-from typing import BinaryIO, Self
+from typing import IO, BinaryIO, Self
 
 from fastapi import Request
 from pydantic import BaseModel, Field
@@ -13,7 +14,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 
-from service.domain.errors import Fault, Invalid, Unavailable
+from service.domain.errors import Fault, Invalid
 from service.reading import opening
 from service.reading.mapping import LARGEST_MAPPING, Mapping, parse_mapping
 from service.reading.opening import BY_TYPE, form_of
@@ -45,9 +46,13 @@ class Upload:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.file.close()
-        for part in self._parts:
-            part.file.close()
+        _close(self.file, *(part.file for part in self._parts))
+
+
+def _close(*files: IO[bytes]) -> None:
+    for file in files:
+        with contextlib.suppress(OSError):  # what there was no room for is not wanted any more
+            file.close()
 
 
 async def receive(request: Request) -> Upload:
@@ -64,8 +69,6 @@ async def receive(request: Request) -> Upload:
     except ClientDisconnect:
         detail = "The body broke off; send it again."
         raise Invalid(detail, Fault("", "broken_off", detail)) from None
-    except OSError as error:
-        raise Unavailable("There is no room for this file here now; try again later.") from error
 
 
 async def _to_disk(chunks: AsyncGenerator[bytes]) -> BinaryIO:
@@ -78,10 +81,10 @@ async def _to_disk(chunks: AsyncGenerator[bytes]) -> BinaryIO:
                 await asyncio.to_thread(file.write, piece)
                 piece = bytearray()
         file.write(piece)
+        file.seek(0)
     except BaseException:
-        file.close()
+        _close(file)
         raise
-    file.seek(0)
     return file
 
 
@@ -96,8 +99,7 @@ class _Parser(MultiPartParser):
     async def parse(self) -> FormData:
         form = await super().parse()
         if not self._ended:
-            for file in self._files_to_close_on_error:
-                file.close()
+            _close(*self._files_to_close_on_error)
             raise MultiPartException("It broke off before its end.")
         return form
 
@@ -113,8 +115,7 @@ async def _receive_form(request: Request, most: int) -> Upload:
     try:
         return await _read_form(form, files)
     except BaseException:
-        for part in files:
-            part.file.close()
+        _close(*(part.file for part in files))
         raise
 
 
