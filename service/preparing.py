@@ -171,7 +171,8 @@ class Standing:
         asked by nobody. Others get their turn meanwhile, as many events about one subject take long.
         """
         era, planes, turn = self._era, self._planes, _Turn()
-        _check_burden(accepted, planes)
+        if stepwise or any(one.submission.listed for one in accepted):  # rows of a file are tried out together alone
+            _check_burden(accepted, planes)
         versions, position = Versions(), base
         truces: dict[SubjectKey, View] = {}
         for one in accepted:

@@ -172,6 +172,8 @@ def test_single_statements_are_all_recorded_however_much_each_tells_anew(
     monkeypatch.setattr(revise, "MOST_CHANGES", 10)
     rows = b"".join(json.dumps(one).encode() + b"\n" for one in newest_first(30))
     with registry(database) as client:
+        tried = client.post("/v1/import?dry_run=true", content=rows, headers={"Content-Type": "application/jsonl"})
+        assert tried.json()["complete"], tried.text
         told = client.post("/v1/import", content=rows, headers={"Content-Type": "application/jsonl"})
         assert told.status_code in {200, 201}, told.text
         (shown,) = client.get(f"{_SUBJECT}?as_of=2025-07-10").json()["items"]
