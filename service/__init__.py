@@ -7,6 +7,7 @@ The rooms, in the order in which a request flows through them:
     api           the door for programs: HTTP in, JSON out
     web           what the doors share: errors, the caller's rights, the basis of an answer
     drafts        what waits for a second editor, and what becomes of it
+    once          what is kept beside the log is changed once, however often that is sent
     record        the write path: appends what was prepared, in one transaction; `submission`: what is asked of it
     preparing     what a batch would record: decided on and re-folded, before the gate where enough is known
     trial         what recording something would come to, with nothing recorded

@@ -1,20 +1,20 @@
 """Who may do what: tokens with a role, of which only a hash is stored."""
 
+import base64
 import hashlib
 import re
 import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-import psycopg
 from sqlalchemy import CheckConstraint, Column, Computed, DateTime, LargeBinary, Table, Text, UniqueConstraint
 
 from service.database import METADATA, Connection, Pool, fetch
-from service.domain.errors import Refused, Unknown
+from service.domain.errors import Fault, Invalid, Unknown
 
 token = Table(
     "token",
@@ -32,14 +32,13 @@ token = Table(
     Column("last_used_at", DateTime(timezone=True), comment="to the minute"),
     Column("revoked_at", DateTime(timezone=True)),
     Column("revoked_by", Text),
-    Column("key", Text, comment="the Idempotency-Key of the request that made it"),
     UniqueConstraint("id"),
-    UniqueConstraint("created_by", "key"),
     CheckConstraint("role IN ('reader', 'contributor', 'editor', 'approver', 'admin')", name="role_known"),
     comment="Who may do what; only a hash of each token is kept.",
 )  # fmt: skip
 
 _PREFIX = "pr_"  # so that a token found in a log or a commit is recognised as one
+_SECRET_BYTES = 32
 _REMEMBERED_SECONDS = 5.0
 
 
@@ -108,7 +107,12 @@ SELECT {_COLUMNS} FROM token {_WHERE}
   AND (%(after)s::text IS NULL OR (created_at, id) > (SELECT created_at, id FROM token WHERE id = %(after)s))
 ORDER BY created_at, id LIMIT %(limit)s
 """
-_MADE_WITH = "SELECT id FROM token WHERE created_by = %(by)s AND key = %(key)s"
+_ADD = f"""
+INSERT INTO token (hash, role, owner, created_at, expires_at, created_by)
+SELECT %(hash)s, %(role)s, %(owner)s, now, %(expires_at)s, %(created_by)s FROM clock_timestamp() AS now
+WHERE %(expires_at)s::timestamptz IS NULL OR %(expires_at)s > now
+RETURNING {_COLUMNS}
+"""
 _REVOKE = """
 UPDATE token SET revoked_at = coalesce(revoked_at, clock_timestamp()),
                  revoked_by = CASE WHEN revoked_at IS NULL THEN %(by)s ELSE revoked_by END
@@ -123,31 +127,24 @@ async def create_token(
     owner: str,
     expires_at: datetime | None = None,
     created_by: str | None = None,
-    key: str | None = None,
+    drawn: bytes | None = None,
 ) -> tuple[str, Token]:
     """Makes a token: its secret, which is shown once and stored only as a hash, and what can be shown of it.
 
-    ``key`` recognises a retry: it is refused, for nobody can answer the secret again.
+    The secret is made of ``drawn``, 32 random bytes, or of fresh ones. Raises `Invalid` where it would be over already.
     """
-    secret = _PREFIX + secrets.token_urlsafe(32)
-    try:
-        row = await connection.execute(
-            "INSERT INTO token (hash, role, owner, created_at, expires_at, created_by, key)"
-            " VALUES (%s, %s, %s, clock_timestamp(), %s, %s, %s) RETURNING id",
-            (hash_token(secret), role, owner, expires_at, created_by, key),
-        )
-    except psycopg.errors.UniqueViolation:
-        found = await fetch(
-            connection,
-            "SELECT id FROM token WHERE created_by = %(by)s AND key = %(key)s",
-            {"by": created_by, "key": key},
-        )
-        raise Refused(
-            f"This Idempotency-Key has already made the token {found[0][0]}, whose secret was shown once and is not "
-            "kept. If that answer got lost, revoke the token, and make another with a new key."
-        ) from None
-    (token_id,) = await row.fetchone() or ("",)
-    return secret, await get_token(connection, token_id)
+    secret = render_secret(secrets.token_bytes(_SECRET_BYTES) if drawn is None else drawn)
+    values = {"hash": hash_token(secret), "role": role, "owner": owner, "expires_at": expires_at}
+    rows = await fetch(connection, _ADD, {**values, "created_by": created_by})
+    if not rows:
+        detail = "This moment has passed: say when the token shall expire, or leave it out."
+        raise Invalid(detail, Fault("/expires_at", "past", detail))
+    return secret, _token(rows[0])
+
+
+def render_secret(drawn: bytes) -> str:
+    """A token as it is sent, made of random bytes."""
+    return _PREFIX + base64.urlsafe_b64encode(drawn).decode().rstrip("=")
 
 
 class Wanted(NamedTuple):
@@ -198,9 +195,9 @@ def hash_token(secret: str) -> bytes:
 
 # --- callers ----------------------------------------------------------------------------------------------------------
 
-_FIND = """
-SELECT owner, role, id, coalesce(last_used_at < clock_timestamp() - interval '1 minute', true) FROM token
-WHERE hash = %(hash)s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > clock_timestamp())
+_FIND = f"""
+SELECT owner, role, id, {_CONDITION}, expires_at, coalesce(last_used_at < clock_timestamp() - interval '1 minute', true)
+FROM token WHERE hash = %(hash)s
 """
 # Nobody waits for it: neither for the disk, nor for another process that notes the same.
 _NOTE_USE = """
@@ -209,40 +206,72 @@ WITH hurried AS (SELECT set_config('synchronous_commit', 'off', true)),
 UPDATE token SET last_used_at = clock_timestamp() FROM mine WHERE token.hash = mine.hash
 """
 
+Found = Caller | TokenState | None
+"""Whose token it is; or that it has expired or was revoked, which only they are told who have it; or no such token."""
+
+
+class _Remembered(NamedTuple):
+    looked_up: float
+    expires_at: datetime | None
+    caller: Caller
+
 
 class Access:
     """Finds the caller of a token; what was found is remembered for a few seconds, so that a write costs no look-up."""
 
-    def __init__(self, pool: Pool, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """``clock`` measures how long something has been remembered; ``now`` says whether a token has expired since."""
         self._pool = pool
-        self._clock = clock
-        self._remembered: dict[bytes, tuple[float, Caller]] = {}
+        self._clock, self._now = clock, now
+        self._remembered: dict[bytes, _Remembered] = {}
+        self._revocations = 0
 
-    async def find_caller(self, secret: str) -> Caller | None:
-        """Whose token this is, or None where there is no such token, or it has expired or was revoked."""
-        hashed, now = hash_token(secret), self._clock()
-        found = self._remembered.get(hashed)
-        if found is not None and now - found[0] < _REMEMBERED_SECONDS:
-            return found[1]
-        async with self._pool.connection() as connection:
-            rows = await fetch(connection, _FIND, {"hash": hashed})
-            if rows and rows[0][3]:
-                await connection.execute(_NOTE_USE, (hashed,))
-        if not rows:
+    async def find_caller(self, secret: str) -> Found:
+        """Whose token this is, or what has become of it, or None where there is no such token."""
+        hashed, began = hash_token(secret), self._clock()
+        known = self._remembered.get(hashed)
+        if known is not None and began - known.looked_up < _REMEMBERED_SECONDS:
+            return self._unless_expired(known)
+        while True:
+            revocations = self._revocations
+            found = await self._look_up(hashed, began)
+            if revocations == self._revocations:  # else it may be what was so before one
+                break
+        if not isinstance(found, _Remembered):
             self._remembered.pop(hashed, None)
-            return None
-        owner, role, token_id, _ = rows[0]
-        caller = Caller(owner, Role(role), token_id)
+            return found
         if len(self._remembered) > 10_000:  # noqa: PLR2004 - far above any number of tokens in use
             self._remembered.clear()
-        self._remembered[hashed] = (now, caller)
-        return caller
+        self._remembered[hashed] = found
+        return self._unless_expired(found)
+
+    async def _look_up(self, hashed: bytes, began: float) -> _Remembered | TokenState | None:
+        async with self._pool.connection() as connection:
+            rows = await fetch(connection, _FIND, {"hash": hashed})
+            if not rows:
+                return None
+            owner, role, token_id, condition, expires_at, long_unused = rows[0]
+            if condition != TokenState.ACTIVE:
+                return TokenState(condition)
+            if long_unused:
+                await connection.execute(_NOTE_USE, (hashed,))
+        return _Remembered(began, expires_at, Caller(owner, Role(role), token_id))
+
+    def _unless_expired(self, known: _Remembered) -> Found:
+        is_over = known.expires_at is not None and known.expires_at <= self._now()
+        return TokenState.EXPIRED if is_over else known.caller
 
     def last_known(self, secret: str) -> Caller | None:
         """Whose token this was when it was last looked up here. Good for counting, not for letting anybody in."""
         found = self._remembered.get(hash_token(secret))
-        return None if found is None else found[1]
+        return None if found is None else found.caller
 
     def forget(self, token_id: str) -> None:
-        """Looks a token up anew when it is next used."""
-        self._remembered = {key: one for key, one in self._remembered.items() if one[1].token_id != token_id}
+        """Looks a token up anew when it is next used; a look-up that is under way is made again."""
+        self._revocations += 1
+        self._remembered = {key: one for key, one in self._remembered.items() if one.caller.token_id != token_id}

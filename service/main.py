@@ -68,7 +68,7 @@ def create_app(
         ):
             memory.settle()
             waiting = Drafts(pool, writing, recorder, new_id=new_id, new_salt=new_salt)
-            access, importing = Access(writing), Places(settings.imports_at_once)
+            access, importing = Access(writing, now=clock), Places(settings.imports_at_once)
             app.state.services = Services(
                 settings, pool, writing, recorder, feed, courier, access, waiting, importing, metrics, clock, new_id,
                 new_salt,

@@ -172,11 +172,12 @@ def tell(client: TestClient) -> Json:
     examples["importStatements"] = {"200": {"report": imported.json()}}
     asked = _Asked(client, examples)
     _draft(asked)
-    token_id = _let_in(asked)
+    token_ids = _let_in(asked)
     with receiving() as receiver:
         _subscribe(asked, receiver.url)
         told = json.dumps(_settled(examples)).replace(receiver.url, "https://hooks.example.org/registry")
-    told = told.replace(token_id, "0" * len(token_id))
+    for token_id in token_ids:
+        told = told.replace(token_id, "0" * len(token_id))
     settled: Json = json.loads(told)
     return settled
 
@@ -209,24 +210,29 @@ def _draft(asked: _Asked) -> None:
     asked.ask("recordStatement", "POST", "/v1/statements", MONEY | {"subject": "draft-4"}, _CONTRIBUTOR)
     asked.ask("listDrafts", "GET", "/v1/drafts?limit=1&count=true")
     asked.ask("getDraft", "GET", f"/v1/drafts/{drafts[0]}")
+    asked.ask("approveDraft", "POST", f"/v1/drafts/{drafts[0]}/approval?dry_run=true", {"reason": "As in the source."})
     asked.ask("approveDraft", "POST", f"/v1/drafts/{drafts[0]}/approval", {"reason": "As in the source."})
     asked.ask("rejectDraft", "POST", f"/v1/drafts/{drafts[1]}/rejection", {"reason": "Not in the source."})
     asked.ask("withdrawDraft", "POST", f"/v1/drafts/{drafts[2]}/withdrawal", {"reason": "A slip."}, _CONTRIBUTOR)
 
 
-def _let_in(asked: _Asked) -> str:
-    """What an admin does with tokens; gives the id of the one that was made."""
+def _let_in(asked: _Asked) -> list[str]:
+    """What an admin does with tokens; gives the ids of those that were made, or would have been."""
     wanted = {"role": "editor", "owner": "jane", "expires_at": "2036-01-01T00:00:00Z"}
-    token_id: str = asked.ask("createToken", "POST", "/v1/tokens", wanted)["token"]["id"]
+    queries = ("?dry_run=true", "")
+    ids = [asked.ask("createToken", "POST", f"/v1/tokens{query}", wanted)["token"]["id"] for query in queries]
+    token_id = ids[-1]
     asked.ask("getToken", "GET", f"/v1/tokens/{token_id}")
     asked.ask("listTokens", "GET", "/v1/tokens?owner=jane")
     asked.ask("getMe", "GET", "/v1/me")
-    return token_id
+    asked.ask("revokeToken", "DELETE", f"/v1/tokens/{token_id}?dry_run=true")
+    return ids
 
 
 def _subscribe(asked: _Asked, url: str) -> None:
     """What can be done with a webhook."""
     wanted = {"url": url, "description": "Our copy.", "coalition": "example", "kind": "pledge"}
+    asked.ask("createWebhook", "POST", "/v1/webhooks?dry_run=true", wanted)
     path = f"/v1/webhooks/{asked.ask('createWebhook', 'POST', '/v1/webhooks', wanted)['id']}"
     delivery = asked.ask("pingWebhook", "POST", f"{path}/ping")
     asked.ask("resendDelivery", "POST", f"{path}/deliveries/{delivery['id']}/resend")
@@ -235,6 +241,7 @@ def _subscribe(asked: _Asked, url: str) -> None:
     asked.ask("changeWebhook", "PATCH", path, {"state": "paused"})
     asked.ask("getWebhook", "GET", path)
     asked.ask("listWebhooks", "GET", "/v1/webhooks")
+    asked.ask("deleteWebhook", "DELETE", f"{path}?dry_run=true")
 
 
 def note(client: TestClient, write: Any, event_id: str, what: str, body: Json) -> Json:

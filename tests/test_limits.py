@@ -84,17 +84,46 @@ def test_an_owner_is_one_client_whichever_token_is_sent_and_others_are_not_kept_
         allow(database, token, "reader", owner)
     with limited(database, reads=3) as client:
         first = [{"Authorization": f"Bearer {token}"} for token in ("pr_one", "pr_two", "pr_other")]
-        assert [client.get(PATH, headers=header).status_code for header in first] == [200] * 3  # by address
+        assert [client.get(PATH, headers=header).status_code for header in first] == [200] * 3
         one, two, other = first
-        assert [client.get(PATH, headers=header).status_code for header in (one, two, one, two)] == [200] * 3 + [429]
+        assert [client.get(PATH, headers=header).status_code for header in (one, two, one)] == [200, 429, 429]
         assert client.get(PATH, headers=other).status_code == 200
-        assert client.get(PATH).status_code == 429
+        assert client.get(PATH).status_code == 200
+
+
+def test_a_valid_token_is_not_kept_waiting_by_whoever_shares_its_address_not_even_the_first_time(database: str) -> None:
+    allow(database, "pr_one", "reader", "jane")
+    with limited(database, reads=2) as client:
+        assert [client.get(PATH).status_code for _ in range(3)] == [200, 200, 429]
+        header = {"Authorization": "Bearer pr_one"}
+        answers = [client.get(PATH, headers=header) for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert [answer.headers["RateLimit"][:11] for answer in answers] == [f'"reads";r={left}' for left in (1, 0, 0)]
 
 
 def test_whoever_guesses_tokens_is_counted_by_address(database: str) -> None:
     with limited(database, reads=3) as client:
         guesses = [{"Authorization": f"Bearer pr_guess_{number}"} for number in range(5)]
         assert [client.get(PATH, headers=one).status_code for one in guesses] == [401] * 3 + [429] * 2
+        assert client.get(PATH).status_code == 429
+
+
+def test_no_more_tokens_are_looked_up_for_an_address_than_it_may_send_requests(database: str) -> None:
+    allow(database, "pr_one", "reader", "jane")
+    with limited(database, reads=3) as client:
+        assert [client.get(PATH).status_code for _ in range(4)] == [200] * 3 + [429]
+        guesses = [{"Authorization": f"Bearer pr_guess_{number}"} for number in range(3)]
+        assert [client.get(PATH, headers=one).status_code for one in guesses] == [429] * 3
+        assert client.get(PATH, headers={"Authorization": "Bearer pr_one"}).status_code == 429  # one guess too many
+
+
+def test_valid_tokens_are_no_guesses_however_many_share_an_address(database: str) -> None:
+    for number in range(5):
+        allow(database, f"pr_{number}", "reader", f"owner-{number}")
+    with limited(database, reads=1) as client:
+        headers = [{"Authorization": f"Bearer pr_{number}"} for number in range(5)]
+        assert [client.get(PATH, headers=one).status_code for one in headers] == [200] * 5
 
 
 def test_health_readiness_and_metrics_are_never_limited(database: str) -> None:

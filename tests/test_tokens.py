@@ -4,13 +4,15 @@ import asyncio
 import http.client
 import re
 import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
 import pytest
 from starlette.testclient import TestClient
 
-from service.access import Access, Role, create_token, hash_token
+from service.access import Access, Caller, Role, TokenState, create_token, hash_token, revoke_token
 from service.database import open_pool
 from tests.processes import command, open_folder, serving
 from tests.registry import Json, allow, post, registry, statement
@@ -129,6 +131,76 @@ def test_a_revocation_reaches_a_process_that_has_just_used_the_token_within_seco
         assert status() == 401
 
 
+async def _found_while(database: str, meanwhile: Callable[[Access, str, str], Awaitable[None]]) -> list[Any]:
+    """What is found of a token by a look-up that is under way while something happens, and by the next."""
+    async with open_pool(database, size=4) as pool:
+        async with pool.connection() as connection:
+            secret, made = await create_token(connection, role=Role.EDITOR, owner="jane")
+        access, looked_up, goes_on = Access(pool), asyncio.Event(), asyncio.Event()
+        look_up = access._look_up
+
+        async def slow(hashed: bytes, began: float) -> Any:
+            found = await look_up(hashed, began)
+            looked_up.set()
+            await goes_on.wait()
+            return found
+
+        access._look_up = slow  # type: ignore[method-assign]  # the database has answered, and its answer is on the way
+        under_way = asyncio.create_task(access.find_caller(secret))
+        await looked_up.wait()
+        await meanwhile(access, secret, made.id)
+        goes_on.set()
+        return [await under_way, await access.find_caller(secret)]
+
+
+def test_a_look_up_that_is_under_way_during_a_revocation_lets_nobody_in(database: str) -> None:
+    async def revoke(access: Access, _: str, token_id: str) -> None:
+        async with open_pool(database, size=1) as pool, pool.connection() as connection:
+            await revoke_token(connection, token_id, by="ann")
+        access.forget(token_id)
+
+    async def do_nothing(*_: object) -> None:
+        pass
+
+    assert asyncio.run(_found_while(database, revoke)) == [TokenState.REVOKED, TokenState.REVOKED]
+    assert [one.owner for one in asyncio.run(_found_while(database, do_nothing))] == ["jane", "jane"]
+
+
+def test_a_token_that_has_just_been_used_lets_nobody_in_once_it_has_expired(database: str) -> None:
+    async def use() -> None:
+        now = [datetime.now(UTC)]
+        async with open_pool(database, size=2) as pool:
+            async with pool.connection() as connection:
+                until = now[0] + timedelta(minutes=1)
+                secret, _ = await create_token(connection, role=Role.EDITOR, owner="jane", expires_at=until)
+            access = Access(pool, clock=lambda: 0.0, now=lambda: now[0])
+            assert isinstance(await access.find_caller(secret), Caller)
+            now[0] = until - timedelta(microseconds=1)
+            assert isinstance(await access.find_caller(secret), Caller)
+            now[0] = until
+            assert await access.find_caller(secret) is TokenState.EXPIRED
+
+    asyncio.run(use())
+
+
+def test_whoever_has_a_token_that_is_over_is_told_so_and_whoever_guesses_is_not(database: str) -> None:
+    with registry(database) as client:
+        revoked, expired = make(client), make(client, expires_at="2999-01-01T00:00:00Z")
+        client.delete(f"/v1/tokens/{revoked['token']['id']}")
+        with psycopg.connect(database, autocommit=True) as owner:
+            owner.execute("UPDATE token SET expires_at = now() WHERE id = %s", (expired["token"]["id"],))
+        told = {}
+        for what, secret in {"revoked": revoked["secret"], "expired": expired["secret"], "unknown": "pr_guess"}.items():
+            for path in ("/v1/me", "/v1/coalitions"):
+                answer = client.get(path, headers=bearer(secret))
+                assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
+                told[what] = answer.json()["detail"]
+
+    assert "has been revoked" in told["revoked"]
+    assert "has expired" in told["expired"]
+    assert not re.search("revoked|expired", told["unknown"])
+
+
 def test_the_command_line_lists_what_it_made(database: str) -> None:
     secret = command("token", "new", "--role", "approver", "--owner", "ann", DATABASE_URL=database).stdout.strip()
     listed = command("token", "list", DATABASE_URL=database)
@@ -186,18 +258,6 @@ def test_the_service_cannot_make_a_token_mightier(database: str) -> None:
             connection.execute("DELETE FROM token")
 
 
-def test_a_retry_makes_no_second_token_and_says_which_was_made(database: str) -> None:
-    with registry(database) as client:
-        sent: Json = {"json": {"role": "reader", "owner": "jane"}, "headers": {"Idempotency-Key": "once"}}
-        made = client.post("/v1/tokens", **sent).json()
-        again = client.post("/v1/tokens", **sent)
-        assert len(client.get("/v1/tokens?owner=jane").json()["items"]) == 1
-
-    assert again.status_code == 409
-    assert made["token"]["id"] in again.json()["detail"]
-    assert made["secret"] not in again.text
-
-
 @pytest.mark.parametrize(
     ("content", "status", "pointer"),
     [
@@ -234,7 +294,8 @@ def test_a_token_is_not_made(database: str, content: Any, status: int, pointer: 
         ("GET", "/v1/tokens/%00", 404),
         ("DELETE", "/v1/tokens/000000000000", 404),
         ("DELETE", "/v1/tokens/000000000000?force=true", 400),
-        ("POST", "/v1/tokens?dry_run=true", 400),
+        ("POST", "/v1/tokens?dry_run=perhaps", 400),
+        ("POST", "/v1/tokens?sure=true", 400),
         ("GET", "/v1/me?as_of=2025", 400),
         ("PUT", "/v1/tokens", 405),
     ],

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from service.main import create_app
 from service.settings import Settings, parse_networks
 from service.webhooks.addresses import Addresses, Unreachable, is_public, parse_url, resolve_by_system
-from service.webhooks.messages import Message, new_secret
+from service.webhooks.messages import Message
 from service.webhooks.sending import Failure, Outcome, Sender
 from tests.receivers import LOOPBACK, receiving
 from tests.registry import allow, client_of, post, register, settings_for, statement
@@ -130,7 +130,7 @@ def send(url: str, names: Names, allowed: str = LOOPBACK, times: int = 1) -> lis
     async def sending() -> list[Outcome]:
         sender = Sender(Addresses(parse_networks(allowed), names), lambda: datetime.now(UTC), agent="test")
         async with sender.connected() as line:
-            return [await line.send(url, Message("1", b"{}"), [new_secret()]) for _ in range(times)]
+            return [await line.send(url, Message("1", b"{}"), [bytes(32)]) for _ in range(times)]
 
     return asyncio.run(sending())
 

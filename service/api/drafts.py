@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-import orjson
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
@@ -11,7 +10,8 @@ from starlette.responses import Response
 from service.access import Caller, Role
 from service.api.answered import Tried, TriedBatch
 from service.api.answering import AskedKept, no_cursor, page_of_kept, rows_wanted
-from service.api.kept import DraftAnswer, DraftKept, DraftPage, DraftRecorded
+from service.api.changing import UNKEPT, Change, begin_change, changed
+from service.api.kept import ApprovalTried, DraftAnswer, DraftKept, DraftPage, DraftRecorded, DraftTried
 from service.api.outlines import listing
 from service.api.recording import WAITS, AskedWrite, begin, content_of, draft_json, put_up, record, tried
 from service.api.writing import read_write
@@ -20,6 +20,7 @@ from service.domain.errors import Fault, Invalid, Unknown
 from service.domain.record import is_event_id
 from service.domain.statement import Line, Slug, Text
 from service.drafts.stored import Draft, DraftState, Wanted, count_drafts, find_draft, list_drafts
+from service.once import Done
 from service.web.asking import read_query
 from service.web.bodies import find_versions, parse_body, read_body
 from service.web.describing import Answer, documented, sent, view
@@ -41,8 +42,7 @@ class AskedDrafts(AskedKept):
     coalition: Slug | None = Field(None, description="which coalition it is about")
 
 
-_UNKEPT = ("Cache-Control",)
-_DECIDED = {200: Answer("The draft.", {JSON: DraftKept}, _UNKEPT)}
+_DECIDED = {200: Answer("The draft.", {JSON: DraftKept})}
 
 
 @router.get(
@@ -118,7 +118,7 @@ class PutUp(BaseModel):
         headers=["Idempotency-Key", "If-Match"],
         body={JSON: PutUp},
         answers={
-            200: Answer("A dry run: what it would come to.", {JSON: Tried | TriedBatch}, _UNKEPT),
+            200: Answer("A dry run: what it would come to.", {JSON: Tried | TriedBatch}, UNKEPT),
             202: WAITS,
         },
         refuses=[404, 409, 412, 428],
@@ -165,7 +165,7 @@ class Rejection(BaseModel):
 _RECORDED = Answer(
     "Recorded, or recorded before and answered again.",
     {JSON: DraftRecorded},
-    (*_UNKEPT, "Location", "ETag", "Idempotency-Replayed"),
+    ("Location", "ETag"),
     {"getDraft": {"draft_id": "$response.body#/draft/id"}},
 )
 
@@ -173,71 +173,74 @@ _RECORDED = Answer(
 @router.post(
     "/v1/drafts/{draft_id}/approval",
     operation_id="approveDraft",
-    openapi_extra=documented(
-        body={JSON: Decision},
+    openapi_extra=changed(
+        {201: _RECORDED},
+        tried=ApprovalTried,
+        body=Decision,
         body_required=False,
-        answers={201: _RECORDED},
-        refuses=[404, 409, 412],
+        refuses=[404, 412],
         role=Role.APPROVER,
     ),
 )
 async def approve_draft(request: Request, draft_id: str) -> Response:
     """Records a draft in its author's name; answers as recording does, with the draft."""
-    caller, served = await _decider(request, draft_id, Role.APPROVER)
-    given = parse_body(Decision, await _optional_body(request))
+    change = await _decide(request, draft_id, Role.APPROVER)
+    served, by, given = change.served, change.caller.owner, parse_body(Decision, change.body)
     stale_after = served.settings.stale_after_days
+    if change.dry_run:
+        one, trial = await served.drafts.try_approval(draft_id, by=by, reason=given.reason)
+        content = {"draft": draft_json(one), **tried(trial, stale_after, many=one.listed)}
+        return change.tell(Done(content, replayed=False))
     done = await served.drafts.approve(
         draft_id,
-        by=caller.owner,
+        by=by,
         reason=given.reason,
         render=lambda one, recorded: content_of(recorded, stale_after, many=one.listed),
+        retry=change.retry,
     )
-    headers = {"Cache-Control": "no-store"}
-    if done.replayed:
-        headers["Idempotency-Replayed"] = "true"
+    headers = {}
     if not done.draft.listed:
         (event_id,) = done.draft.event_ids
-        headers |= {"Location": f"/v1/events/{event_id}", "ETag": etag_of(event_id, done.position)}
+        headers = {"Location": f"/v1/events/{event_id}", "ETag": etag_of(event_id, done.position)}
     content = {"draft": draft_json(done.draft), **(done.draft.recorded or {})}
-    return Response(orjson.dumps(content), status_code=201, media_type=JSON, headers=headers)
+    return change.tell(Done(content, done.replayed), 201, headers)
 
 
 @router.post(
     "/v1/drafts/{draft_id}/rejection",
     operation_id="rejectDraft",
-    openapi_extra=documented(body={JSON: Rejection}, answers=_DECIDED, refuses=[404, 409], role=Role.APPROVER),
+    openapi_extra=changed(_DECIDED, tried=DraftTried, body=Rejection, refuses=[404], role=Role.APPROVER),
 )
 async def reject_draft(request: Request, draft_id: str) -> Response:
     """Says that a draft is not recorded, and why."""
-    caller, served = await _decider(request, draft_id, Role.APPROVER)
-    given = parse_body(Rejection, await read_body(request))
-    return _closed(await served.drafts.reject(draft_id, by=caller.owner, reason=given.reason))
+    change = await _decide(request, draft_id, Role.APPROVER)
+    return await _close(change, draft_id, DraftState.REJECTED, parse_body(Rejection, change.body).reason)
 
 
 @router.post(
     "/v1/drafts/{draft_id}/withdrawal",
     operation_id="withdrawDraft",
-    openapi_extra=documented(
-        body={JSON: Decision}, body_required=False, answers=_DECIDED, refuses=[404, 409], role=Role.CONTRIBUTOR
+    openapi_extra=changed(
+        _DECIDED, tried=DraftTried, body=Decision, body_required=False, refuses=[404], role=Role.CONTRIBUTOR
     ),
 )
 async def withdraw_draft(request: Request, draft_id: str) -> Response:
     """Takes one's own draft back."""
-    caller, served = await _decider(request, draft_id, Role.CONTRIBUTOR)
-    given = parse_body(Decision, await _optional_body(request))
-    return _closed(await served.drafts.withdraw(draft_id, by=caller.owner, reason=given.reason))
+    change = await _decide(request, draft_id, Role.CONTRIBUTOR)
+    return await _close(change, draft_id, DraftState.WITHDRAWN, parse_body(Decision, change.body).reason)
 
 
-def _closed(one: Draft) -> Response:
-    content = orjson.dumps({"draft": draft_json(one)})
-    return Response(content, media_type=JSON, headers={"Cache-Control": "no-store"})
+async def _close(change: Change, draft_id: str, state: DraftState, reason: str | None) -> Response:
+    one, replayed = await change.served.drafts.close(
+        draft_id, state, by=change.caller.owner, reason=reason, retry=change.retry, dry_run=change.dry_run
+    )
+    return change.tell(Done({"draft": draft_json(one)}, replayed))
 
 
-async def _decider(request: Request, draft_id: str, needed: Role) -> tuple[Caller, Services]:
-    await takes_no_parameters(request)
-    caller, served = await authorise(request, needed), services(request)
-    await _visible(request, caller, draft_id)
-    return caller, served
+async def _decide(request: Request, draft_id: str, needed: Role) -> Change:
+    change = await begin_change(request, needed)
+    await _visible(request, change.caller, draft_id)
+    return change
 
 
 async def _visible(request: Request, caller: Caller, draft_id: str) -> Draft:
@@ -252,9 +255,3 @@ async def _visible(request: Request, caller: Caller, draft_id: str) -> Draft:
 
 def _sees_all(caller: Caller) -> bool:
     return caller.role.allows(Role.APPROVER)
-
-
-async def _optional_body(request: Request) -> bytes:
-    """What is sent with a decision that needs no words."""
-    empty = request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers
-    return b"{}" if empty else await read_body(request)

@@ -19,7 +19,7 @@ from service.domain.record import is_event_id
 from service.feed import Feed
 from service.log.read import cloud_event, event_json, find_event, list_events_about, read_events, read_size
 from service.segments.effective import find_effective, find_event_ids
-from service.segments.heard import Heard, Wanted
+from service.segments.heard import Heard, Wanted, check_coalition
 from service.segments.query import beyond_head
 from service.web.asking import AskedView, read_query
 from service.web.atom import wants_feed
@@ -128,9 +128,10 @@ async def stream_events(request: Request) -> Response:
         raise no_such_format()
     served = services(request)
     after = _last_seen(request.headers.get("last-event-id"), asked.after)
-    if after is not None:
+    if after is not None or asked.coalition is not None:
         async with served.pool.connection() as connection:
-            if after > await read_size(connection):
+            await check_coalition(connection, asked, inside="/query")
+            if after is not None and after > await read_size(connection):
                 raise beyond_head("after")
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     lines = _lines(served.feed, after, asked.lets_through)

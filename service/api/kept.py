@@ -3,12 +3,12 @@
 As in `shapes`, nothing is serialised through them, and a test holds every answer to them.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from service import access
-from service.api.answered import Content, Event, Similar
+from service.api.answered import Content, Event, EventTried, Similar
 from service.api.shapes import ABSENT, Instant, Known, Shape, State, SubjectId
 from service.domain.record import EventId
 from service.drafts import stored
@@ -74,6 +74,12 @@ class DraftKept(Shape):
     draft: DraftShown
 
 
+class DraftTried(DraftKept):
+    """A draft as it would stand."""
+
+    dry_run: Literal[True]
+
+
 class DraftAnswer(DraftKept):
     """A draft; while it waits, with what approving it now would come to."""
 
@@ -86,6 +92,15 @@ class DraftRecorded(DraftKept):
     event: Event = ABSENT
     events: list[Event] = Field(default_factory=list, description="in place of `event`, where a list was sent")
     states: list[State]
+
+
+class ApprovalTried(DraftTried):
+    """A draft as it would stand, and what recording it would come to."""
+
+    event: EventTried = ABSENT
+    events: list[EventTried] = Field(default_factory=list, description="in place of `event`, where a list was sent")
+    states: list[State]
+    similar: list[Similar] | list[list[Similar]] = Field(description="as in a dry run of the write itself")
 
 
 # --- tokens ---
@@ -118,8 +133,14 @@ class TokenAnswer(Shape):
     token: TokenShown
 
 
+class TokenTried(TokenAnswer):
+    """A token as it would be; of one that would be made, the name is nobody's."""
+
+    dry_run: Literal[True]
+
+
 class TokenMade(TokenAnswer):
-    """A new token, and its secret, which is answered this once."""
+    """A new token, and its secret, which is answered to whoever asked for it alone."""
 
     secret: str = Field(examples=["pr_"])
 

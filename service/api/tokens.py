@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Literal
 
-import orjson
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from starlette.responses import Response
@@ -17,22 +16,24 @@ from service.access import (
     create_token,
     get_token,
     list_tokens,
+    render_secret,
     revoke_token,
 )
 from service.api.answering import AskedKept, no_cursor, page_of_kept, rows_wanted
-from service.api.kept import Me, TokenAnswer, TokenMade, TokenPage
+from service.api.changing import begin_change, changed
+from service.api.kept import Me, TokenAnswer, TokenMade, TokenPage, TokenTried
 from service.api.outlines import listing
-from service.api.recording import retry_of
+from service.database import Connection
 from service.domain.answers import Json
 from service.domain.dates import parse_instant, render_instant
-from service.domain.errors import Fault, Invalid, Unknown
+from service.domain.errors import Unknown
 from service.domain.statement import Line
 from service.web.asking import read_query
-from service.web.bodies import parse_body, read_body
+from service.web.bodies import parse_body, read_no_body
 from service.web.describing import Answer, documented, sent, view
 from service.web.fields import members_of
 from service.web.sending import JSON, PRIVATE, send
-from service.web.serving import Door, authorise, connections, services, takes_no_parameters
+from service.web.serving import Door, authorise, connections, takes_no_parameters
 
 router = APIRouter(tags=["tokens"], route_class=Door)
 TOKENS = listing(members_of(TokenPage))
@@ -115,58 +116,56 @@ class NewToken(BaseModel):
 @router.post(
     "/v1/tokens",
     operation_id="createToken",
-    openapi_extra=documented(
-        headers=["Idempotency-Key"],
-        body={JSON: NewToken},
-        answers={
+    openapi_extra=changed(
+        {
             201: Answer(
-                "Made. The secret is answered this once.",
+                "Made. The secret is answered to this request alone, however often it is sent.",
                 {JSON: TokenMade},
-                ("Cache-Control", "Location"),
+                ("Location",),
                 {"getToken": {"token_id": "$response.body#/token/id"}},
             )
         },
-        refuses=[409],
+        tried=TokenTried,
+        body=NewToken,
         role=Role.ADMIN,
     ),
 )
 async def make_token(request: Request) -> Response:
-    """Makes a token, and answers its secret, this once."""
-    await takes_no_parameters(request)
-    caller, served = await authorise(request, Role.ADMIN), services(request)
-    body = await read_body(request)
-    given = parse_body(NewToken, body)
-    if given.expires_at is not None and given.expires_at <= served.clock():
-        detail = "This moment has passed: say when the token shall expire, or leave it out."
-        raise Invalid(detail, Fault("/expires_at", "past", detail))
-    retry = retry_of(request, caller, body)
-    async with connections(request).connection() as connection:
-        secret, made = await create_token(
+    """Makes a token, and answers its secret."""
+    change = await begin_change(request, Role.ADMIN)
+    given = parse_body(NewToken, change.body)
+
+    async def make(connection: Connection, drawn: bytes) -> Json:
+        _, made = await create_token(
             connection,
             role=Role(given.role),
             owner=given.owner,
             expires_at=given.expires_at,
-            created_by=caller.owner,
-            key=None if retry is None else retry.key,
+            created_by=change.caller.owner,
+            drawn=drawn,
         )
-    headers = {"Cache-Control": "no-store", "Location": f"/v1/tokens/{made.id}"}
-    content = orjson.dumps({"token": _shown(made), "secret": secret})
-    return Response(content, status_code=201, media_type=JSON, headers=headers)
+        return {"token": _shown(made)}
+
+    done = await change.do_secretly(make, render_secret)
+    return change.tell(done, 201, {"Location": f"/v1/tokens/{done.content['token']['id']}"})
 
 
 @router.delete(
     "/v1/tokens/{token_id}",
     operation_id="revokeToken",
-    openapi_extra=documented(answers={204: Answer("Revoked, now or before.")}, refuses=[404], role=Role.ADMIN),
+    openapi_extra=changed({204: Answer("Revoked, now or before.")}, tried=TokenTried, refuses=[404], role=Role.ADMIN),
 )
 async def end_token(request: Request, token_id: str) -> Response:
     """Revokes a token, for ever."""
-    await takes_no_parameters(request)
-    caller, served = await authorise(request, Role.ADMIN), services(request)
-    async with connections(request).connection() as connection:
-        await revoke_token(connection, token_id, by=caller.owner)
-    served.access.forget(token_id)
-    return Response(status_code=204)
+    change = await begin_change(request, Role.ADMIN, read=read_no_body)
+
+    async def end(connection: Connection) -> Json:
+        await revoke_token(connection, token_id, by=change.caller.owner)
+        return {"token": _shown(await get_token(connection, token_id))}
+
+    done = await change.do(end)
+    change.served.access.forget(token_id)
+    return change.tell(done, silent=True)
 
 
 def _shown(one: Token) -> Json:

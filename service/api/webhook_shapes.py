@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from service.api.kept import PageOfKept
 from service.api.shapes import ABSENT, Instant, Known, LogPosition, Shape
 from service.domain.kinds import KINDS
 from service.domain.record import EventId
@@ -41,13 +42,26 @@ class Webhook(Shape):
 class WebhookMade(Webhook):
     """A new subscription, with its secret."""
 
-    secret: str = Field(pattern="^whsec_", description="shown this once")
+    secret: str = Field(pattern="^whsec_", description="shown to whoever asked for it alone")
+
+
+class WebhookTried(Webhook):
+    """A subscription as it would be; of one that would be made, the id is nobody's. One that would go, as it is."""
+
+    dry_run: Literal[True]
+
+
+class SecretTried(Shape):
+    """Until when the present secret would sign."""
+
+    dry_run: Literal[True]
+    former_valid_until: Instant
 
 
 class SecretMade(Shape):
     """A new secret; the one before signs as well for a while."""
 
-    secret: str = Field(pattern="^whsec_", description="shown this once")
+    secret: str = Field(pattern="^whsec_", description="shown to whoever asked for it alone")
     former_valid_until: Instant
 
 
@@ -80,18 +94,20 @@ class ThinEvent(Shape):
     dataref: str = Field(default_factory=lambda: "", description="where it is read", examples=["/v1/events/019a8f3e-…"])
 
 
-class _Listed(Shape):
-    next: EventId | None = Field(description="`after` of the next page; null on the last")
-    total: int = Field(default_factory=lambda: 0, description="items on all pages; only with `count=true`")
+class MessageTried(Shape):
+    """What would be sent."""
+
+    dry_run: Literal[True]
+    message: ThinEvent
 
 
-class WebhookPage(_Listed):
+class WebhookPage(PageOfKept):
     """Webhooks, oldest first."""
 
     items: list[Webhook]
 
 
-class DeliveryPage(_Listed):
+class DeliveryPage(PageOfKept):
     """Deliveries, newest first."""
 
     items: list[Delivery]

@@ -1,30 +1,47 @@
 """Webhooks: who is sent the log, and what came of it. An editor sees and changes its own, an admin all."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Depends, Request
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 from starlette.responses import Response
 
-from service.access import Role
+from service.access import Caller, Role
+from service.api.answering import AskedKept, no_cursor, page_of_kept, rows_wanted
+from service.api.changing import Change, begin_change, changed
 from service.api.outlines import listing
+from service.api.recording import AskedWrite
 from service.api.webhook_shapes import Delivery as DeliveryShown
-from service.api.webhook_shapes import DeliveryPage, SecretMade, ThinEvent, Webhook, WebhookMade, WebhookPage
+from service.api.webhook_shapes import (
+    DeliveryPage,
+    MessageTried,
+    SecretMade,
+    SecretTried,
+    ThinEvent,
+    Webhook,
+    WebhookMade,
+    WebhookPage,
+    WebhookTried,
+)
+from service.database import Connection
 from service.domain.answers import Json
-from service.domain.dates import render_instant
-from service.domain.errors import Fault, Invalid, Unknown
+from service.domain.dates import parse_instant, render_instant
+from service.domain.errors import Fault, Invalid, Refused, Running, Unknown
+from service.domain.record import is_event_id
 from service.log.read import find_event
+from service.once import Done
 from service.segments.heard import Wanted
-from service.web.asking import AskedView, read_query
-from service.web.bodies import parse_body, read_body, takes_no_body
+from service.web.asking import read_query
+from service.web.bodies import find_versions, parse_body, read_no_body
 from service.web.describing import Answer, Described, documented, sent, view
-from service.web.fields import Outline, members_of
-from service.web.sending import JSON, answer, most_rows, next_page, send
-from service.web.serving import Door, Services, authorise, connections, services, takes_no_parameters
+from service.web.fields import members_of
+from service.web.sending import JSON, PRIVATE, digest_of, revisions_in, send
+from service.web.serving import Door, Services, authorise, connections, takes_no_parameters
 from service.webhooks import subscriptions
 from service.webhooks.addresses import parse_url
 from service.webhooks.deliveries import Delivery, count_deliveries, find_delivery, list_deliveries
@@ -57,39 +74,21 @@ class Changing(Wanted):
     after: Position = Field(0, description="the position behind which to go on, forwards or back")
 
 
-class AskedList(AskedView):
-    """Which page of a list."""
-
-    limit: int = Field(50, ge=1, le=500, description="how many items at most")
-    after: UUID | None = Field(None, description="`next` of the page before")
-    count: bool = Field(default=False, description="whether to say in `total` how many items there are on all pages")
-
-
-class AskedSecret(BaseModel):
+class AskedSecret(AskedWrite):
     """How the present secret ends."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     overlap_hours: int = Field(
         24, ge=0, le=_LONGEST_OVERLAP, description="for how long the secret before signs as well; 0: it ends at once"
     )
 
 
-_UNKEPT = ("Cache-Control",)
 _LINKS = {"getWebhook": {"webhook_id": "$response.body#/id"}}
-_SENT_BY_HAND = {200: Answer("It was tried, and this came of it.", {JSON: DeliveryShown}, _UNKEPT)}
-
-
-def _changing(
-    answers: Mapping[int, Answer],
-    *,
-    asked: type[BaseModel] | None = None,
-    body: type[BaseModel] | None = None,
-    refuses: Sequence[int] = (),
-) -> Json:
-    """What a route that is no question says of itself, for the document."""
-    taken = None if body is None else {JSON: body}
-    return documented(asked, answers=answers, body=taken, refuses=refuses, role=Role.EDITOR)
+_SENT_BY_HAND = changed(
+    {200: Answer("It was tried, and this came of it.", {JSON: DeliveryShown})},
+    tried=MessageTried,
+    refuses=(404,),
+    role=Role.EDITOR,
+)
 
 
 SENT = Described(
@@ -106,10 +105,13 @@ SENT = Described(
 """What a receiver is sent, for the document."""
 
 
-async def _allowed(request: Request) -> tuple[Services, str, str | None]:
-    """The services, the caller, and whose webhooks it may see: None is all."""
-    caller = await authorise(request, Role.EDITOR)
-    return services(request), caller.owner, None if caller.role is Role.ADMIN else caller.owner
+async def _whose(request: Request) -> str | None:
+    """Whose webhooks the caller may see: None is all."""
+    return _seen_by(await authorise(request, Role.EDITOR))
+
+
+def _seen_by(caller: Caller) -> str | None:
+    return None if caller.role is Role.ADMIN else caller.owner
 
 
 def _parse_id(webhook_id: str) -> str:
@@ -131,60 +133,56 @@ async def _check_url(served: Services, url: str) -> None:
 @router.post(
     "/v1/webhooks",
     operation_id="createWebhook",
-    dependencies=[Depends(takes_no_parameters)],
-    openapi_extra=_changing(
-        {201: Answer("Subscribed.", {JSON: WebhookMade}, (*_UNKEPT, "Location"), _LINKS)},
+    openapi_extra=changed(
+        {201: Answer("Subscribed.", {JSON: WebhookMade}, ("Location",), _LINKS)},
+        tried=WebhookTried,
         body=Subscribing,
-        refuses=(409,),
+        role=Role.EDITOR,
     ),
 )
 async def create_webhook(request: Request) -> Response:
-    """Subscribes an address to events; the answer has the secret, which is never shown again."""
-    served, owner, _ = await _allowed(request)
-    given = parse_body(Subscribing, await read_body(request))
+    """Subscribes an address to events; the answer has the secret, which nobody else is shown."""
+    change = await begin_change(request, Role.EDITOR)
+    given, served = parse_body(Subscribing, change.body), change.served
     await _check_url(served, given.url)
     wanted = Wanted.model_construct(coalition=given.coalition, kind=given.kind, country=given.country)
-    async with connections(request).connection() as connection:
-        made, secret = await subscriptions.add_subscription(
-            connection, served.new_id(), owner=owner, url=given.url, description=given.description,
-            wanted=wanted, after=given.after,
+
+    async def make(connection: Connection, secret: bytes) -> Json:
+        made = await subscriptions.add_subscription(
+            connection, served.new_id(), owner=change.caller.owner, url=given.url, description=given.description,
+            wanted=wanted, after=given.after, secret=secret,
         )  # fmt: skip
+        return _webhook(made)
+
+    done = await change.do_secretly(make, render_secret)
     served.courier.wake()
-    headers = {"Location": f"/v1/webhooks/{made.webhook_id}"}
-    return _told(_webhook(made) | {"secret": render_secret(secret)}, 201, headers)
-
-
-def _told(content: Json, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """An answer that nobody keeps."""
-    return Response(
-        orjson.dumps(content), status, media_type=JSON, headers={"Cache-Control": "no-store", **(headers or {})}
-    )
+    return change.tell(done, 201, {"Location": f"/v1/webhooks/{done.content['id']}"})
 
 
 @router.get(
     "/v1/webhooks",
     operation_id="listWebhooks",
     openapi_extra=documented(
-        AskedList, answers=view(WebhookPage, "Webhooks.", paged=True, feed=False), role=Role.EDITOR
+        AskedKept, answers=view(WebhookPage, "Webhooks.", paged=True, feed=False), role=Role.EDITOR
     ),
 )
 async def list_webhooks(request: Request) -> Response:
     """The webhooks of the caller, an admin's of all, oldest first."""
-    _, _, owner = await _allowed(request)
-    asked = read_query(request, AskedList)
-    after = str(asked.after) if asked.after else None
+    owner = await _whose(request)
+    asked = read_query(request, AskedKept)
+    after = _cursor(asked)
     async with connections(request).connection() as connection:
         found = await subscriptions.list_subscriptions(
-            connection, owner, after=after, limit=most_rows(request, asked.limit)
+            connection, owner, after=after, limit=rows_wanted(request, asked)
         )
         total = await subscriptions.count_subscriptions(connection, owner) if asked.count else None
-    return _page(request, most_rows(request, asked.limit), [_webhook(one) for one in found], total, WEBHOOKS)
+    return page_of_kept(request, asked, [_webhook(one) for one in found], total, WEBHOOKS)
 
 
-def _page(request: Request, limit: int, items: Sequence[Json], total: int | None, outline: Outline) -> Response:
-    after = items[-1]["id"] if len(items) == limit else None
-    counted = {} if total is None else {"total": total}
-    return answer(request, {"items": items, "next": after, **counted}, outline, headers=next_page(request, after))
+def _cursor(asked: AskedKept) -> str | None:
+    if asked.after is not None and not is_event_id(asked.after):
+        raise no_cursor()
+    return asked.after
 
 
 @router.get(
@@ -195,8 +193,11 @@ def _page(request: Request, limit: int, items: Sequence[Json], total: int | None
 )
 async def get_webhook(request: Request, webhook_id: str) -> Response:
     """One webhook, and how far it has come."""
-    _, _, owner = await _allowed(request)
-    return send(request, _webhook(await _find(request, webhook_id, owner)))
+    owner = await _whose(request)
+    found = await _find(request, webhook_id, owner)
+    content = _webhook(found)
+    etag = f'"{found.webhook_id}.{found.revision}+{digest_of(orjson.dumps(content))}"'
+    return send(request, content, etag=etag, headers={"Cache-Control": PRIVATE})
 
 
 async def _find(request: Request, webhook_id: str, owner: str | None) -> Subscription:
@@ -207,71 +208,100 @@ async def _find(request: Request, webhook_id: str, owner: str | None) -> Subscri
 @router.patch(
     "/v1/webhooks/{webhook_id}",
     operation_id="changeWebhook",
-    dependencies=[Depends(takes_no_parameters)],
-    openapi_extra=_changing({200: Answer("Changed.", {JSON: Webhook}, _UNKEPT)}, body=Changing, refuses=(404, 409)),
+    openapi_extra=changed(
+        {200: Answer("Changed.", {JSON: Webhook})},
+        tried=WebhookTried,
+        body=Changing,
+        headers=["If-Match"],
+        refuses=(404, 412),
+        role=Role.EDITOR,
+    ),
 )
 async def change_webhook(request: Request, webhook_id: str) -> Response:
     """Changes what is sent where, pauses, or switches on again; what waits is tried at once."""
-    served, _, owner = await _allowed(request)
-    given = parse_body(Changing, await read_body(request))
+    change = await begin_change(request, Role.EDITOR)
+    given = parse_body(Changing, change.body)
     if "url" in given.model_fields_set:
-        await _check_url(served, given.url)
+        await _check_url(change.served, given.url)
     changes = given.model_dump(exclude_unset=True)
-    async with connections(request).connection() as connection:
-        changed = await subscriptions.change_subscription(connection, _parse_id(webhook_id), owner, changes)
-    served.courier.wake()
-    return _told(_webhook(changed))
+    hold = _holder(request, change, webhook_id)
+
+    async def patch(connection: Connection) -> Json:
+        held = await hold(connection)
+        return _webhook(await subscriptions.change_subscription(connection, held.webhook_id, held.owner, changes))
+
+    done = await change.do(patch)
+    change.served.courier.wake()
+    return change.tell(done)
+
+
+def _holder(request: Request, change: Change, webhook_id: str) -> Callable[[Connection], Awaitable[Subscription]]:
+    """Holds a webhook that the caller may change, as it has seen it where it says so."""
+    named, if_match = _parse_id(webhook_id), find_versions(request)
+    seen = None if if_match is None else revisions_in(if_match, named)
+    return partial(subscriptions.hold_subscription, webhook_id=named, owner=_seen_by(change.caller), seen=seen)
 
 
 @router.delete(
     "/v1/webhooks/{webhook_id}",
     operation_id="deleteWebhook",
-    dependencies=[Depends(takes_no_parameters)],
-    openapi_extra=_changing({204: Answer("Gone.")}, refuses=(404,)),
+    openapi_extra=changed(
+        {204: Answer("Gone.")}, tried=WebhookTried, headers=["If-Match"], refuses=(404, 412), role=Role.EDITOR
+    ),
 )
 async def delete_webhook(request: Request, webhook_id: str) -> Response:
     """Ends a webhook: nothing more is sent, and its secrets and deliveries are forgotten."""
-    _, _, owner = await _allowed(request)
-    async with connections(request).connection() as connection:
-        await subscriptions.delete_subscription(connection, _parse_id(webhook_id), owner)
-    return Response(status_code=204)
+    change = await begin_change(request, Role.EDITOR, read=read_no_body)
+    hold = _holder(request, change, webhook_id)
+
+    async def delete(connection: Connection) -> Json:
+        held = await hold(connection)
+        await subscriptions.delete_subscription(connection, held.webhook_id, held.owner)
+        return _webhook(held)
+
+    return change.tell(await change.do(delete), silent=True)
 
 
 @router.post(
     "/v1/webhooks/{webhook_id}/secret",
     operation_id="rotateSecret",
-    openapi_extra=_changing(
-        {200: Answer("A new secret.", {JSON: SecretMade}, _UNKEPT)}, asked=AskedSecret, refuses=(404, 422)
+    openapi_extra=changed(
+        {200: Answer("A new secret.", {JSON: SecretMade})},
+        tried=SecretTried,
+        asked=AskedSecret,
+        headers=["If-Match"],
+        refuses=(404, 412),
+        role=Role.EDITOR,
     ),
 )
 async def rotate_secret(request: Request, webhook_id: str) -> Response:
-    """A new secret, shown once; the one before signs as well until `former_valid_until`, an older one no more."""
-    _, _, owner = await _allowed(request)
-    await takes_no_body(request)
+    """A new secret; the one before signs as well until `former_valid_until`, an older one no more."""
+    change = await begin_change(request, Role.EDITOR, asked=AskedSecret, read=read_no_body)
     overlap = timedelta(hours=read_query(request, AskedSecret).overlap_hours)
-    async with connections(request).connection() as connection:
-        secret, until = await subscriptions.replace_secret(connection, _parse_id(webhook_id), owner, overlap=overlap)
-    return _told({"secret": render_secret(secret), "former_valid_until": render_instant(until)})
+    hold = _holder(request, change, webhook_id)
+
+    async def rotate(connection: Connection, secret: bytes) -> Json:
+        held = await hold(connection)
+        until = await subscriptions.replace_secret(
+            connection, held.webhook_id, held.owner, overlap=overlap, secret=secret
+        )
+        return {"former_valid_until": render_instant(until)}
+
+    return change.tell(await change.do_secretly(rotate, render_secret))
 
 
-@router.post(
-    "/v1/webhooks/{webhook_id}/ping",
-    operation_id="pingWebhook",
-    dependencies=[Depends(takes_no_parameters)],
-    openapi_extra=_changing(_SENT_BY_HAND, refuses=(404, 422)),
-)
+@router.post("/v1/webhooks/{webhook_id}/ping", operation_id="pingWebhook", openapi_extra=_SENT_BY_HAND)
 async def ping_webhook(request: Request, webhook_id: str) -> Response:
     """Sends a message that only says that messages arrive, whatever the webhook's state; answers what came of it."""
-    _, _, owner = await _allowed(request)
-    await takes_no_body(request)
-    return await _send_by_hand(request, await _find(request, webhook_id, owner), None)
+    change = await begin_change(request, Role.EDITOR, read=read_no_body)
+    return await _send_by_hand(change, await _find(request, webhook_id, _seen_by(change.caller)), None)
 
 
 @router.get(
     "/v1/webhooks/{webhook_id}/deliveries",
     operation_id="listDeliveries",
     openapi_extra=documented(
-        AskedList,
+        AskedKept,
         answers=view(DeliveryPage, "Deliveries.", paged=True, feed=False),
         refuses=[404],
         role=Role.EDITOR,
@@ -279,53 +309,81 @@ async def ping_webhook(request: Request, webhook_id: str) -> Response:
 )
 async def list_webhook_deliveries(request: Request, webhook_id: str) -> Response:
     """The latest attempts to deliver, newest first, and what came of each."""
-    _, _, owner = await _allowed(request)
-    asked = read_query(request, AskedList)
-    webhook = await _find(request, webhook_id, owner)
-    before = str(asked.after) if asked.after else None
+    owner = await _whose(request)
+    asked = read_query(request, AskedKept)
+    webhook, before = await _find(request, webhook_id, owner), _cursor(asked)
     async with connections(request).connection() as connection:
-        found = await list_deliveries(
-            connection, webhook.webhook_id, before=before, limit=most_rows(request, asked.limit)
-        )
+        found = await list_deliveries(connection, webhook.webhook_id, before=before, limit=rows_wanted(request, asked))
         total = await count_deliveries(connection, webhook.webhook_id) if asked.count else None
-    return _page(request, most_rows(request, asked.limit), [_delivery(one) for one in found], total, DELIVERIES)
+    return page_of_kept(request, asked, [_delivery(one) for one in found], total, DELIVERIES)
 
 
 @router.post(
     "/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/resend",
     operation_id="resendDelivery",
-    dependencies=[Depends(takes_no_parameters)],
-    openapi_extra=_changing(_SENT_BY_HAND, refuses=(404, 422)),
+    openapi_extra=_SENT_BY_HAND,
 )
 async def resend_delivery(request: Request, webhook_id: str, delivery_id: str) -> Response:
     """Sends what a delivery sent once more, now and whatever the webhook's state; the cursor stays where it is."""
-    _, _, owner = await _allowed(request)
-    await takes_no_body(request)
-    webhook = await _find(request, webhook_id, owner)
-    async with connections(request).connection() as connection:
-        try:
-            again = await find_delivery(connection, webhook.webhook_id, str(UUID(delivery_id)))
-        except ValueError:
-            again = None
+    change = await begin_change(request, Role.EDITOR, read=read_no_body)
+    webhook = await _find(request, webhook_id, _seen_by(change.caller))
+    async with change.served.writing.connection() as connection:
+        again = await find_delivery(connection, webhook.webhook_id, delivery_id) if is_event_id(delivery_id) else None
     if again is None:
         raise Unknown("There is no such delivery, or it is too long ago; send from a position with PATCH and `after`.")
-    return await _send_by_hand(request, webhook, again)
+    return await _send_by_hand(change, webhook, again)
 
 
-async def _send_by_hand(request: Request, webhook: Subscription, again: Delivery | None) -> Response:
-    """Sends an event again, or a ping."""
-    served = services(request)
-    async with connections(request).connection() as connection:
+async def _send_by_hand(change: Change, webhook: Subscription, again: Delivery | None) -> Response:
+    """Sends an event again, or a ping.
+
+    No transaction is open while the receiver is waited for: the delivery's id is kept under the key before, and what
+    came of it is found by that.
+    """
+    served, done = change.served, Done({}, replayed=False)
+    async with served.writing.connection() as connection:
         keys = await subscriptions.read_keys(connection, webhook.webhook_id)
         event = await find_event(connection, again.event_id) if again is not None and again.event_id else None
     message = message_of(event) if event else ping(served.new_id(), webhook.webhook_id, served.clock())
+    if change.dry_run:
+        return change.tell(Done({"message": orjson.loads(message.body)}, replayed=False))
+
+    async def claim(delivery_id: str) -> bool:
+        nonlocal done
+
+        async def begin(_: Connection) -> Json:
+            return {"delivery_id": delivery_id, "began_at": render_instant(served.clock())}
+
+        done = await change.do(begin)
+        return not done.replayed
+
     made = await served.courier.send_by_hand(
         webhook, keys, message,
         cause="ping" if event is None else "resend",
         position=event.position if event else None,
         event_id=event.event_id if event else None,
+        claim=claim,
     )  # fmt: skip
-    return _told(_delivery(made))
+    if made is None:
+        made = await _came_of(served, webhook, done.content)
+    return change.tell(Done(_delivery(made), done.replayed))
+
+
+async def _came_of(served: Services, webhook: Subscription, begun: Json) -> Delivery:
+    """What came of a delivery that was begun before; raises `Running` where that may still be open."""
+    async with served.writing.connection() as connection:
+        found = await find_delivery(connection, webhook.webhook_id, begun["delivery_id"])
+    if found is not None:
+        return found
+    if served.clock() - parse_instant(begun["began_at"]) < _UNDER_WAY:
+        raise Running("A request with this Idempotency-Key is still running; try again shortly.")
+    raise Refused(
+        "This Idempotency-Key was used before, and what came of it is not known any more, or never was: the service "
+        "stopped meanwhile. Send it again with a new key."
+    )
+
+
+_UNDER_WAY = timedelta(seconds=30)  # longer than any attempt takes
 
 
 def _webhook(one: Subscription) -> Json:

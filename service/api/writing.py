@@ -15,7 +15,7 @@ from service.domain.statement import Event, Line, Slug, Source, Text, Value
 from service.log.read import EventRow, find_event
 from service.segments.effective import find_effective
 from service.web.bodies import PreconditionRequired, parse_body
-from service.web.sending import strong_etags_in
+from service.web.sending import revisions_in
 from service.web.serving import Services
 
 
@@ -144,10 +144,9 @@ async def _revision(served: Services, target: EventRow, if_match: str | None) ->
     """The revision that the editor saw, from its ETag: of several, the present one; `*` is any."""
     if if_match is None:
         raise PreconditionRequired("Send If-Match with the event's ETag, so that nobody's change is overwritten.")
-    given = strong_etags_in(if_match)
-    if "*" in given:
+    seen = sorted(found) if (found := revisions_in(if_match, target.event_id)) is not None else None
+    if seen is None:
         return None
-    seen = [revision for etag in given if (revision := _seen(target.event_id, etag)) is not None]
     if len(seen) > 1:
         async with served.pool.connection() as connection:
             present = await find_effective(connection, target.position)
@@ -156,13 +155,6 @@ async def _revision(served: Services, target: EventRow, if_match: str | None) ->
 
 
 _NONE_OF_THEM = -1
-_LONGEST_REVISION = 18
-
-
-def _seen(event_id: str, etag: str) -> int | None:
-    """The revision of an event that an ETag names, also that of a part or a table; None where it is another's."""
-    name, _, revision = etag.strip('"').partition("+")[0].rpartition(".")
-    return int(revision) if name == event_id and revision.isdecimal() and len(revision) <= _LONGEST_REVISION else None
 
 
 # --- any of them ------------------------------------------------------------------------------------------------------

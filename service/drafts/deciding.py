@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import NamedTuple
 
 import orjson
@@ -17,12 +18,13 @@ import psycopg
 
 from service.database import Connection, Pool
 from service.domain.answers import Json
-from service.domain.errors import Fault, Invalid, Refused, RegistryError, Running, Unavailable, Unknown
+from service.domain.errors import Refused, RegistryError, Running, Unavailable, Unknown
 from service.domain.record import RecordEvent
 from service.domain.statement import Event
-from service.drafts.stored import CLIENT, Draft, DraftState, approved, find_by_key, find_draft, insert_draft, mark
+from service.drafts.stored import CLIENT, Draft, DraftState, approved, find_draft, insert_draft, mark
 from service.log.append import TAKE_GATE
 from service.log.codec import prepare
+from service.once import do_once, find_done
 from service.record import Recorder
 from service.segments.effective import load_known
 from service.segments.since import changed_since
@@ -73,30 +75,25 @@ class Drafts:
 
         Raises what recording it would be refused for.
         """
-        if retry is not None and (earlier := await self._find_earlier(retry, author)):
-            return earlier, True
+        async with self._writing.connection() as connection:
+            earlier = None if retry is None else await find_done(connection, retry)
+        if earlier is not None:  # what has been recorded since may now refuse it
+            return await self._put_up(earlier), True
         revision = await self._seen(events, revision)
         trial = await try_out(self._writing, self._submission(events, author, listed=listed, revision=revision))
         now = trial.recorded.events[0].recorded_at
         one = Draft(self._new_id(), author, now, events, listed, revision, trial.size, note)
-        async with self._writing.connection() as connection:
-            kept = await insert_draft(connection, one, retry)
-        if kept:
-            return one, False
-        assert retry is not None  # another request with its key was quicker
-        earlier = await self._find_earlier(retry, author)
-        assert earlier is not None
-        return earlier, True
 
-    async def _find_earlier(self, retry: Retry, author: str) -> Draft | None:
+        async def keep(connection: Connection) -> Json:
+            await insert_draft(connection, one)
+            return {"draft": one.id}
+
+        done = await do_once(self._writing, retry, keep)
+        return await self._put_up(done.content) if done.replayed else one, done.replayed
+
+    async def _put_up(self, kept: Json) -> Draft:
         async with self._writing.connection() as connection:
-            found = await find_by_key(connection, retry, author)
-        if found is None:
-            return None
-        if found[1] != retry.digest:
-            detail = "This Idempotency-Key was used for another request; take a new key."
-            raise Invalid(detail, Fault("/header/idempotency-key", "reused", detail))
-        return found[0].as_created()
+            return (await self._get(connection, kept["draft"])).as_created()
 
     async def _seen(self, events: tuple[Event, ...], revision: int | None) -> int | None:
         """The version of the target that the author saw: where any would do, the present one; it cannot know later."""
@@ -123,64 +120,106 @@ class Drafts:
         return Outlook(trial, None, [str(key) for key in changed])
 
     async def approve(
-        self, draft_id: str, *, by: str, reason: str | None, render: Callable[[Draft, Recorded], Json]
+        self,
+        draft_id: str,
+        *,
+        by: str,
+        reason: str | None,
+        render: Callable[[Draft, Recorded], Json],
+        retry: Retry | None = None,
     ) -> Approval:
         """Records a draft in its author's name; whoever has approved it already gets the same answer again.
 
-        ``render`` makes what is answered, besides the draft, from what was recorded.
+        ``render`` makes what is answered, besides the draft, from what was recorded. Where the key of ``retry`` is
+        another request's, that is refused, and nothing recorded.
         """
         async with self._turn, self._held(draft_id) as connection:
-            one = await self._get(connection, draft_id)
-            _check_not_own(one, by)
-            if one.state is not DraftState.PENDING and (one.state, one.decided_by) != (DraftState.APPROVED, by):
-                raise _decided(one)
-            answer = await self._recorder.record(
-                self._submission(
-                    one.events,
-                    one.author,
-                    listed=one.listed,
-                    revision=one.revision,
-                    render=lambda recorded: orjson.dumps({"decided_by": by, "reason": reason, **render(one, recorded)}),
-                    retry=Retry(CLIENT, one.id, hashlib.sha256(one.id.encode()).digest()),
-                )
+            if retry is not None:
+                await find_done(connection, retry)
+            one = await self._approvable(connection, draft_id, by)
+            submission = self._submission(
+                one.events,
+                one.author,
+                listed=one.listed,
+                revision=one.revision,
+                render=lambda recorded: orjson.dumps({"decided_by": by, "reason": reason, **render(one, recorded)}),
+                retry=Retry(CLIENT, one.id, hashlib.sha256(one.id.encode()).digest()),
             )
+            submission.claim = retry
+            answer = await self._recorder.record(submission)
             done = approved(one, answer.content)
             assert done.decided_by is not None
             await mark(connection, one.id, done.state, by=done.decided_by, reason=done.reason, at=done.decided_at)
         return Approval(done, answer.position, answer.replayed)
 
-    async def reject(self, draft_id: str, *, by: str, reason: str) -> Draft:
-        """Says that a draft is not recorded, and why."""
-        return await self._close(draft_id, DraftState.REJECTED, by=by, reason=reason)
+    async def _approvable(self, connection: Connection, draft_id: str, by: str) -> Draft:
+        one = await self._get(connection, draft_id)
+        _check_not_own(one, by)
+        if one.state is not DraftState.PENDING and (one.state, one.decided_by) != (DraftState.APPROVED, by):
+            raise _decided(one)
+        return one
 
-    async def withdraw(self, draft_id: str, *, by: str, reason: str | None) -> Draft:
-        """Takes one's own draft back."""
-        return await self._close(draft_id, DraftState.WITHDRAWN, by=by, reason=reason)
+    async def try_approval(self, draft_id: str, *, by: str, reason: str | None) -> tuple[Draft, Trial]:
+        """The draft as an approval would leave it, and what that would record; raises what it would be refused for."""
+        async with self._writing.connection() as connection:
+            one = await self._approvable(connection, draft_id, by)
+        if one.state is not DraftState.PENDING:
+            raise _decided(one)
+        submission = self._submission(one.events, one.author, listed=one.listed, revision=one.revision)
+        trial = await try_out(self._writing, submission)
+        at = trial.recorded.events[-1].recorded_at
+        return replace(one, state=DraftState.APPROVED, decided_by=by, decided_at=at, reason=reason), trial
 
-    async def _close(self, draft_id: str, state: DraftState, *, by: str, reason: str | None) -> Draft:
-        async with self._held(draft_id) as connection:
-            await connection.execute(TAKE_GATE.encode())
-            one = await self._get(connection, draft_id)
-            if state is DraftState.REJECTED:
-                _check_not_own(one, by)
-            elif one.author != by:
-                raise Refused("Only its author can withdraw a draft; whoever may approve it may reject it.")
-            if (one.state, one.decided_by, one.reason) == (state, by, reason):
-                return one
-            if one.state is not DraftState.PENDING:
-                raise _decided(one)
-            await mark(connection, one.id, state, by=by, reason=reason)
-            return await self._get(connection, draft_id)
+    async def close(
+        self,
+        draft_id: str,
+        state: DraftState,
+        *,
+        by: str,
+        reason: str | None,
+        retry: Retry | None = None,
+        dry_run: bool = False,
+    ) -> tuple[Draft, bool]:
+        """Says that a draft is not recorded (rejected, or withdrawn by its author), and why; says whether it had been.
+
+        With ``dry_run`` that is what would stand there, and the draft still waits.
+        """
+        closed: Draft | None = None
+
+        async def work(connection: Connection) -> Json:
+            nonlocal closed
+            closed = await self._close(connection, draft_id, state, by=by, reason=reason)
+            return {"draft": draft_id}
+
+        done = await do_once(self._writing, retry, work, dry_run=dry_run)
+        if closed is None:
+            async with self._writing.connection() as connection:
+                closed = await self._get(connection, draft_id)
+        return closed, done.replayed
+
+    async def _close(
+        self, connection: Connection, draft_id: str, state: DraftState, *, by: str, reason: str | None
+    ) -> Draft:
+        await _hold(connection, draft_id)
+        await connection.execute(TAKE_GATE.encode())
+        one = await self._get(connection, draft_id)
+        if state is DraftState.REJECTED:
+            _check_not_own(one, by)
+        elif one.author != by:
+            raise Refused("Only its author can withdraw a draft; whoever may approve it may reject it.")
+        if (one.state, one.decided_by, one.reason) == (state, by, reason):
+            return one
+        if one.state is not DraftState.PENDING:
+            raise _decided(one)
+        await mark(connection, one.id, state, by=by, reason=reason)
+        return await self._get(connection, draft_id)
 
     @asynccontextmanager
     async def _held(self, draft_id: str) -> AsyncIterator[Connection]:
         """A transaction in which nobody else decides on a draft."""
-        try:
-            async with self._writing.connection() as connection, connection.transaction():
-                await connection.execute(_LOCK, (draft_id,))
-                yield connection
-        except psycopg.errors.LockNotAvailable:
-            raise Running("Somebody is deciding on this draft just now; try again shortly.") from None
+        async with self._writing.connection() as connection, connection.transaction():
+            await _hold(connection, draft_id)
+            yield connection
 
     async def _get(self, connection: Connection, draft_id: str) -> Draft:
         found = await find_draft(connection, draft_id)
@@ -206,6 +245,13 @@ class Drafts:
             revision=revision,
             listed=listed,
         )
+
+
+async def _hold(connection: Connection, draft_id: str) -> None:
+    try:
+        await connection.execute(_LOCK, (draft_id,))
+    except psycopg.errors.LockNotAvailable:
+        raise Running("Somebody is deciding on this draft just now; try again shortly.") from None
 
 
 def _check_not_own(one: Draft, by: str) -> None:

@@ -19,10 +19,8 @@ from sqlalchemy import (
     Column,
     DateTime,
     Index,
-    LargeBinary,
     Table,
     Text,
-    UniqueConstraint,
 )
 from sqlalchemy.dialects.postgresql import JSON, UUID
 
@@ -31,7 +29,6 @@ from service.domain.answers import Json
 from service.domain.dates import parse_instant
 from service.domain.kinds import parse_event
 from service.domain.statement import Event
-from service.submission import Retry
 
 draft = Table(
     "draft",
@@ -49,9 +46,6 @@ draft = Table(
     Column("decided_by", Text),
     Column("decided_at", DateTime(timezone=True)),
     Column("reason", Text),
-    Column("key", Text, comment="the Idempotency-Key of the request that put it up"),
-    Column("digest", LargeBinary),
-    UniqueConstraint("author", "key"),
     CheckConstraint("state IN ('pending', 'approved', 'rejected', 'withdrawn')", name="state_known"),
     CheckConstraint("(state = 'pending') = (decided_by IS NULL)", name="decided"),
     Index(None, "state", "id"),
@@ -128,7 +122,6 @@ SELECT d.id, d.author, d.created_at, d.events, d.listed, d.revision, d.known_pos
 {_FROM}
 """
 _FIND = f"{_SELECT} WHERE d.id = %(id)s"
-_FIND_KEY = "SELECT id, digest FROM draft WHERE author = %(author)s AND key = %(key)s"
 _WHERE = f"""
 WHERE (%(author)s::text IS NULL OR d.author = %(author)s)
   AND (%(coalition)s::text IS NULL OR %(coalition)s = ANY(d.coalitions))
@@ -137,11 +130,9 @@ WHERE (%(author)s::text IS NULL OR d.author = %(author)s)
 _LIST = f"{_SELECT} {_WHERE} AND (%(after)s::uuid IS NULL OR d.id > %(after)s::uuid) ORDER BY d.id LIMIT %(limit)s"
 _COUNT = f"SELECT count(*) {_FROM} {_WHERE}"
 _INSERT = """
-INSERT INTO draft (id, author, created_at, events, listed, revision, coalitions, known_position, note, state, key,
-                   digest)
+INSERT INTO draft (id, author, created_at, events, listed, revision, coalitions, known_position, note, state)
 VALUES (%(id)s, %(author)s, %(created_at)s, %(events)s, %(listed)s, %(revision)s, %(coalitions)s,
-        %(known_position)s, %(note)s, 'pending', %(key)s, %(digest)s)
-ON CONFLICT (author, key) DO NOTHING
+        %(known_position)s, %(note)s, 'pending')
 """
 _MARK = """
 UPDATE draft SET state = %(state)s, decided_by = %(by)s, reason = %(reason)s,
@@ -183,17 +174,8 @@ async def count_drafts(connection: Connection, wanted: Wanted) -> int:
     return count
 
 
-async def find_by_key(connection: Connection, retry: Retry, author: str) -> tuple[Draft, bytes] | None:
-    """The draft that an earlier request with this key has put up, and the digest of that request."""
-    for draft_id, digest in await fetch(connection, _FIND_KEY, {"author": author, "key": retry.key}):
-        found = await find_draft(connection, str(draft_id))
-        assert found is not None
-        return found, bytes(digest)
-    return None
-
-
-async def insert_draft(connection: Connection, one: Draft, retry: Retry | None) -> bool:
-    """Keeps a new draft; false where its author has one with the same key."""
+async def insert_draft(connection: Connection, one: Draft) -> None:
+    """Keeps a new draft."""
     values = {
         "id": one.id,
         "author": one.author,
@@ -204,10 +186,8 @@ async def insert_draft(connection: Connection, one: Draft, retry: Retry | None) 
         "coalitions": one.coalitions,
         "known_position": one.known_position,
         "note": one.note,
-        "key": retry and retry.key,
-        "digest": retry and retry.digest,
     }
-    return (await connection.execute(_INSERT.encode(), values)).rowcount == 1
+    await connection.execute(_INSERT.encode(), values)
 
 
 async def mark(

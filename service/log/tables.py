@@ -73,7 +73,7 @@ idempotency = Table(
     Column("client", Text, nullable=False),
     Column("key", Text, nullable=False),
     Column("digest", LargeBinary, nullable=False),
-    Column("position", BigInteger, nullable=False, comment="of the first event that the request recorded"),
+    Column("position", BigInteger, nullable=False, comment="of the first event that the request recorded; 0: of none"),
     Column("answer", LargeBinary, nullable=False),
     PrimaryKeyConstraint("client", "key"),
     comment="What was answered to a request, so that a retry has no second effect.",

@@ -9,9 +9,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from service.database import Connection, fetch
 from service.domain.actors import parse_actor
+from service.domain.errors import Fault, Invalid
 from service.domain.kinds import parse_kind
 from service.domain.statement import Slug
 from service.log.read import COLUMNS, EventRow, cloud_event
+from service.segments.effective import find_registered
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,15 @@ class Wanted(BaseModel):
 
 
 _BESIDE = 1_000  # what comes with any body
+
+
+async def check_coalition(connection: Connection, wanted: Wanted, *, inside: str = "") -> None:
+    """Raises `Invalid` where a coalition is wanted that is not registered; ``inside`` is where that was said."""
+    if wanted.coalition is not None and not await find_registered(connection, [wanted.coalition]):
+        detail = "No coalition is registered under this slug; GET /v1/coalitions lists those that are."
+        raise Invalid(detail, Fault(f"{inside}/coalition", "unknown_coalition", detail))
+
+
 _HEARD = f"""
 SELECT {COLUMNS}, (
     SELECT coalesce(array_agg(DISTINCT named.actor), '{{}}'::text[])

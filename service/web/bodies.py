@@ -35,7 +35,9 @@ def content_type(request: Request) -> str:
 
 
 async def read_body(request: Request) -> bytes:
-    """The body of a write, bounded; it has to be JSON."""
+    """The body of a write, bounded; it has to be JSON. None is an empty object: what it lacks is then said."""
+    if is_without_body(request):
+        return b"{}"
     if content_type(request) != _JSON:
         raise NotJson("Send the body as JSON, with Content-Type: application/json.")
     body = bytearray()
@@ -44,12 +46,18 @@ async def read_body(request: Request) -> bytes:
     return bytes(body)
 
 
-async def takes_no_body(request: Request) -> None:
+def is_without_body(request: Request) -> bool:
+    """Whether no body is sent (RFC 9112 §6.3)."""
+    return request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers
+
+
+async def read_no_body(request: Request) -> bytes:
     """What is sent where nothing is read is refused, never ignored."""
     async for chunk in _arriving(request):
         if chunk:
             detail = "This address takes no body; what it can be told stands in its parameters."
             raise Invalid(detail, Fault("", "unexpected_body", detail))
+    return b""
 
 
 async def bounded(request: Request, most: int) -> AsyncGenerator[bytes]:

@@ -38,7 +38,7 @@ KINDS: dict[int, Kind] = {
     401: Kind(
         "unauthorized",
         "Unauthorized",
-        "The request names no caller, or one whose token is unknown or has expired.",
+        "The request names no caller, or its token is unknown, has expired or was revoked; `detail` says which.",
         "Send the header Authorization: Bearer and your token. `./run token new` makes one.",
     ),
     403: Kind(
@@ -87,8 +87,8 @@ KINDS: dict[int, Kind] = {
     412: Kind(
         "precondition-failed",
         "Precondition Failed",
-        "Somebody has changed the event since the version whose ETag was sent in If-Match.",
-        "Read the event again, look at what has changed, and send your change with its new ETag.",
+        "Somebody has changed it since the version whose ETag was sent in If-Match.",
+        "Read it again, look at what has changed, and send your change with its new ETag.",
     ),
     413: Kind(
         "content-too-large",

@@ -1,8 +1,10 @@
 """How many requests a client may send in a minute; every answer says it (draft-ietf-httpapi-ratelimit-headers-11).
 
-Counted by the owner of the token, or by address where there is none that this process knows, so that guessing tokens
-is limited too. A window begins with a client's first request, so that clients do not all come back at once. See
-docs/decisions/0016-rate-limits-of-our-own.md for why no library counts.
+Counted by the owner of the token, or by address where there is no valid one. Whose a token is, is looked up before
+anything is counted, so that nobody is kept waiting by whoever else shares an address. Of each address as many wrong
+tokens are looked up as it may send requests, so that guessing is limited like asking. A window begins with a client's
+first request, so that clients do not all come back at once. See docs/decisions/0016-rate-limits-of-our-own.md for why
+no library counts.
 """
 
 import time
@@ -13,12 +15,15 @@ from ipaddress import IPv6Address, IPv6Network, ip_address
 from math import ceil
 from typing import NamedTuple
 
+import psycopg
+from psycopg_pool import PoolTimeout
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.access import Access
+from service.access import Caller
 from service.web.metrics import Metrics
-from service.web.problems import problem
-from service.web.serving import Services
+from service.web.problems import problem, unreachable
+from service.web.serving import Services, token_in
 
 SECONDS = 60
 NEVER_LIMITED = frozenset({"/healthz", "/readyz", "/metrics"})
@@ -66,6 +71,12 @@ class Windows:
         window.used += 1
         return window.used, ceil(window.ends - now)
 
+    def take_back(self, quota: str, client: str) -> None:
+        """Counts one request less: it was another's."""
+        window = self._open.get((quota, client))
+        if window is not None:
+            window.used -= 1
+
     def _begin(self, key: tuple[str, str], now: float) -> _Window:
         if now - self._swept_at > SECONDS:
             self._open = {other: one for other, one in self._open.items() if one.ends > now}
@@ -95,7 +106,13 @@ class Limited:
         if not quota.most:
             await self._app(scope, receive, send)
             return
-        used, seconds = self._windows.count(quota.name, client_of(scope))
+        try:
+            client = await self._find_client(scope, quota)
+        except (psycopg.OperationalError, PoolTimeout) as error:
+            refusal = await unreachable(Request(scope), error)
+            await refusal(scope, receive, send)
+            return
+        used, seconds = self._windows.count(quota.name, client)
         left = max(quota.most - used, 0)
         stand = (b"ratelimit", f'"{quota.name}";r={left};t={seconds}'.encode())
 
@@ -112,23 +129,36 @@ class Limited:
         refusal = problem(HTTPStatus.TOO_MANY_REQUESTS, detail, headers={"Retry-After": str(seconds)})
         await refusal(scope, receive, tell)
 
+    async def _find_client(self, scope: Scope, quota: Quota) -> str:
+        """Who a request is counted for: whoever owns its token, else its address."""
+        address, secret = _address_in(scope), _secret_in(scope)
+        served: Services | None = getattr(scope["app"].state, "services", None)
+        if secret is None or served is None:
+            return address
+        known = served.access.last_known(secret)
+        if known is None:
+            guesses = f"tokens of {address}"
+            if self._windows.count(quota.name, guesses)[0] > quota.most:
+                return guesses
+            found = await served.access.find_caller(secret)
+            if not isinstance(found, Caller):
+                scope["ended"] = found  # the door need not look it up again
+                return address
+            self._windows.take_back(quota.name, guesses)
+            known = found
+        return f"owner {known.owner}"
 
-def client_of(scope: Scope) -> str:
-    """Who a request is counted for."""
+
+def _secret_in(scope: Scope) -> str | None:
     for name, value in scope["headers"]:
         if name == b"authorization":
-            served: Services | None = getattr(scope["app"].state, "services", None)
-            owner = None if served is None else _owner_of(served.access, value)
-            if owner is not None:
-                return f"owner {owner}"
+            return token_in(value.decode("latin-1"))
+    return None
+
+
+def _address_in(scope: Scope) -> str:
     address = scope["client"]
     return f"address {_network_of(address[0])}" if address else "address"
-
-
-def _owner_of(access: Access, authorization: bytes) -> str | None:
-    _, _, secret = authorization.decode("latin-1").partition(" ")
-    caller = access.last_known(secret.strip())
-    return None if caller is None else caller.owner
 
 
 @lru_cache(maxsize=10_000)

@@ -89,7 +89,7 @@ async def _refused(_: Request, error: Exception) -> Response:
     return problem(status, error.detail, faults, count=count, headers=headers)
 
 
-async def _unreachable(request: Request, _: Exception) -> Response:
+async def unreachable(request: Request, _: Exception) -> Response:
     """Says so, and lets the pools replace the connections that died with the server."""
     served = services(request)
     await served.pool.check()
@@ -147,7 +147,7 @@ def handle_errors(app: FastAPI) -> None:
     """Every refusal and every failure answers as a problem document."""
     app.add_exception_handler(RegistryError, _refused)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(psycopg.OperationalError, _unreachable)
+    app.add_exception_handler(psycopg.OperationalError, unreachable)
     app.add_exception_handler(psycopg.errors.LockNotAvailable, _locked)
     app.add_exception_handler(psycopg.errors.QueryCanceled, _too_long)
     app.add_exception_handler(PoolTimeout, _too_busy)

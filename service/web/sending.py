@@ -41,9 +41,23 @@ def etags_in(if_none_match: str) -> list[str]:
     return [one.removeprefix("W/") for one in _ETAG.findall(if_none_match)]
 
 
-def strong_etags_in(if_match: str) -> list[str]:
-    """The ETags of which a client would change one, or `*`; weak ones fit nothing there (RFC 9110 §13.1.1)."""
-    return [one for one in _ETAG.findall(if_match) if not one.startswith("W/")]
+def revisions_in(if_match: str, name: str) -> frozenset[int] | None:
+    """Which revisions of a thing a client would change, by the ETags that it names, also of parts and tables of it.
+
+    None is any (`*`). Weak ETags fit nothing there (RFC 9110 §13.1.1), nor do those of something else.
+    """
+    given = [one for one in _ETAG.findall(if_match) if not one.startswith("W/")]
+    if "*" in given:
+        return None
+    named = (one.strip('"').partition("+")[0].rpartition(".") for one in given)
+    return frozenset(
+        int(revision)
+        for thing, _, revision in named
+        if thing == name and revision.isdecimal() and len(revision) <= _LONGEST_REVISION
+    )
+
+
+_LONGEST_REVISION = 18
 
 
 def had_by(request: Request) -> list[str]:
@@ -78,7 +92,7 @@ def send_bytes(
 def _unless_known(
     request: Request, body: bytes, media_type: str, headers: Mapping[str, str], etag: str = ""
 ) -> Response:  # fmt: skip
-    sent = {**headers, "ETag": etag or f'"{_digest(body)}"'}
+    sent = {**headers, "ETag": etag or f'"{digest_of(body)}"'}
     if is_known(request, sent["ETag"]):
         return Response(status_code=304, headers=sent)
     return Response(body, media_type=media_type, headers=sent)
@@ -121,12 +135,12 @@ def _tagged(request: Request, content: Json, said: bytes, etag: str, *, whole: b
     that moment; what stands before it says whether anything but the clock has moved.
     """
     if etag and not whole:  # parts and tables of one answer are told apart
-        etag = f'{etag[:-1]}+{_digest(said)}"'
+        etag = f'{etag[:-1]}+{digest_of(said)}"'
     if etag or "basis" not in content or is_pinned(request) or "as_of" in request.query_params:
-        etag = etag or f'"{_digest(said)}"'
+        etag = etag or f'"{digest_of(said)}"'
         return etag, is_known(request, etag)
     as_of: str = content["basis"]["as_of"]
-    timeless = _digest(said.replace(as_of.encode(), b"").replace(as_of.replace(":", "%3A").encode(), b""))
+    timeless = digest_of(said.replace(as_of.encode(), b"").replace(as_of.replace(":", "%3A").encode(), b""))
     for one in had_by(request):
         if one.strip('"').partition(".")[0] == timeless:
             return one, True
@@ -220,5 +234,6 @@ def next_page(request: Request, after: str | int | None, *, point: frozenset[str
     return {"Link": f'<{address}>; rel="next"'}
 
 
-def _digest(body: bytes) -> str:
+def digest_of(body: bytes) -> str:
+    """What tells the bytes of an answer from others."""
     return hashlib.blake2b(body, digest_size=_DIGEST_BYTES).hexdigest()

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
-from service.access import Access, Caller, Role
+from service.access import Access, Caller, Found, Role, TokenState
 from service.database import Pool
 from service.domain import errors
 from service.domain.errors import Fault, Invalid, RegistryError
@@ -145,16 +145,30 @@ class Forbidden(RegistryError):
     """The caller's role does not allow it."""
 
 
+_REFUSED = {
+    None: "No token is known by this name here; send Authorization: Bearer and a valid token.",
+    TokenState.EXPIRED: "This token has expired; ask an admin for another, and send that.",
+    TokenState.REVOKED: "This token has been revoked, for ever; ask an admin for another, and send that.",
+}
+
+
+def token_in(authorization: str) -> str | None:
+    """The token that a header holds; None where it holds something else."""
+    scheme, _, secret = authorization.partition(" ")
+    return secret.strip() if scheme.lower() == "bearer" else None
+
+
 async def _find_caller(request: Request, served: Services) -> Caller | None:
     given = request.headers.get("authorization")
     if given is None:
         return None
-    scheme, _, secret = given.partition(" ")
-    caller = await served.access.find_caller(secret.strip()) if scheme.lower() == "bearer" else None
-    if caller is None:
-        raise Unauthenticated("The token is unknown or has expired; send Authorization: Bearer and a valid token.")
-    request.scope["owner"] = caller.owner  # for the journal
-    return caller
+    found: Found = request.scope.get("ended")  # who counts the requests has looked it up already
+    if "ended" not in request.scope and (secret := token_in(given)) is not None:
+        found = await served.access.find_caller(secret)
+    if not isinstance(found, Caller):
+        raise Unauthenticated(_REFUSED.get(found, _REFUSED[None]))
+    request.scope["owner"] = found.owner  # for the journal
+    return found
 
 
 async def authorise(request: Request, needed: Role) -> Caller:

@@ -64,8 +64,8 @@ PATH: dict[str, Json] = {
 TAKEN: dict[str, Json] = {
     "If-None-Match": {"description": "the ETag of the answer that the client has", "example": '"0f3a"'},
     "If-Match": {
-        "description": "the ETag of the event that the editor saw, several of which one has to be the present one, "
-        "or `*` for any; needed for all but a dispute",
+        "description": "the ETag of what the editor saw, several of which one has to be the present one, "
+        "or `*` for any; needed for an event, but for a dispute",
         "example": "*",
     },
     "Idempotency-Key": {

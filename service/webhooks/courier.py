@@ -10,7 +10,7 @@ import logging
 import random
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any, Self, TypeVar
@@ -62,7 +62,7 @@ class Courier:
         self._holder = str(uuid.uuid4())
         self._connections = asyncio.Semaphore(_CONNECTIONS)
         self._turns: dict[str, asyncio.Task[None]] = {}
-        self._by_hand: set[asyncio.Task[Delivery]] = set()
+        self._by_hand: set[asyncio.Task[Delivery | None]] = set()
         self._poked = asyncio.Event()
         self._any_active = True
         self._closing = False
@@ -202,16 +202,23 @@ class Courier:
         cause: str,
         position: int | None,
         event_id: str | None,
-    ) -> Delivery:
-        """Sends a message once, whatever the subscription's state, and moves no cursor; raises `Unavailable`."""
+        claim: Callable[[str], Awaitable[bool]],
+    ) -> Delivery | None:
+        """Sends a message once, whatever the subscription's state, and moves no cursor; raises `Unavailable`.
+
+        ``claim`` is told the delivery's id before anything is sent; where it says no, nothing is, and None answered.
+        """
         if self._closing or len(self._by_hand) >= _BY_HAND:
             raise Unavailable("Too many deliveries by hand are under way; try again in a moment.")
 
-        async def attempt() -> Delivery:
+        async def attempt() -> Delivery | None:
+            delivery_id = self._new_id()
+            if not await claim(delivery_id):
+                return None
             async with self.sender.connected() as line:
                 outcome = await line.send(subscription.url, message, keys)
             self._observe(outcome.failure or "accepted")
-            delivery = Delivery(self._new_id(), cause, position, event_id, 1, outcome)
+            delivery = Delivery(delivery_id, cause, position, event_id, 1, outcome)
             async with self._connection() as connection:
                 await note_by_hand(connection, subscription.webhook_id, delivery)
                 await forget_old(connection, subscription.webhook_id)
@@ -219,7 +226,7 @@ class Courier:
 
         return await self._waited_for(attempt())
 
-    async def _waited_for(self, attempt: Coroutine[Any, Any, Delivery]) -> Delivery:
+    async def _waited_for(self, attempt: Coroutine[Any, Any, Delivery | None]) -> Delivery | None:
         task = asyncio.create_task(attempt)
         self._by_hand.add(task)
         task.add_done_callback(self._by_hand.discard)

@@ -5,7 +5,6 @@ has said of it since, is read at its own address.
 """
 
 import base64
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +16,6 @@ from service.domain.dates import render_instant
 from service.log.read import EventRow
 
 MEDIA_TYPE = "application/cloudevents+json"
-_SECRET_BYTES = 32
 _PREFIX = "whsec_"
 
 
@@ -56,11 +54,6 @@ def ping(message_id: str, webhook_id: str, now: datetime) -> Message:
         "time": render_instant(now),
     }
     return Message(message_id, orjson.dumps(said))
-
-
-def new_secret() -> bytes:
-    """A fresh secret."""
-    return secrets.token_bytes(_SECRET_BYTES)
 
 
 def render_secret(secret: bytes) -> str:

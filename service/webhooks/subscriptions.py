@@ -9,9 +9,8 @@ from typing import Any
 import psycopg
 
 from service.database import Connection, fetch
-from service.domain.errors import Fault, Invalid, Refused, Unknown
-from service.segments.heard import Wanted
-from service.webhooks.messages import new_secret
+from service.domain.errors import Fault, Invalid, Refused, Stale, Unknown
+from service.segments.heard import Wanted, check_coalition
 
 MOST = 100
 """Subscriptions of one owner."""
@@ -94,14 +93,15 @@ async def add_subscription(
     description: str,
     wanted: Wanted,
     after: int | None,
-) -> tuple[Subscription, bytes]:
-    """Makes a subscription that begins behind a position, or now; answers it with its secret, which is shown once.
+    secret: bytes,
+) -> Subscription:
+    """Makes a subscription that begins behind a position, or now.
 
-    Raises `Refused` where the owner has the same one already, or too many.
+    Raises `Refused` where the owner has the same one already, or too many; `Invalid` for an unknown coalition.
     """
-    secret = new_secret()
     values = {"webhook_id": webhook_id, "owner": owner, "url": url, "description": description, "after": after}
     async with connection.transaction():
+        await check_coalition(connection, wanted)
         if await count_subscriptions(connection, owner) >= MOST:
             raise Refused(f"There are {MOST} webhooks of this owner already; delete one that is not needed.")
         try:
@@ -111,7 +111,7 @@ async def add_subscription(
         if not rows:
             raise _beyond_head()
         await connection.execute(_KEEP.encode(), {"webhook_id": webhook_id, "secret": secret})
-    return Subscription.of(rows[0]), secret
+    return Subscription.of(rows[0])
 
 
 def _taken() -> Refused:
@@ -146,6 +146,22 @@ async def get_subscription(connection: Connection, webhook_id: str, owner: str |
     return Subscription.of(rows[0])
 
 
+async def hold_subscription(
+    connection: Connection, webhook_id: str, owner: str | None, *, seen: frozenset[int] | None = None
+) -> Subscription:
+    """A subscription that nobody else changes before this transaction ends; ``seen`` are the revisions it may have.
+
+    Raises `Unknown`, and `Stale` where it has none of them.
+    """
+    rows = await fetch(connection, f"{_FIND} FOR UPDATE", {"webhook_id": webhook_id, "owner": owner})
+    if not rows:
+        raise unknown()
+    held = Subscription.of(rows[0])
+    if seen is not None and held.revision not in seen:
+        raise Stale("The webhook was changed meanwhile: read it again, and send its new ETag in If-Match.")
+    return held
+
+
 def unknown() -> Unknown:
     """There is no such subscription, or it is another's: which of them, nobody is told."""
     return Unknown("There is no such webhook; GET /v1/webhooks lists yours.")
@@ -157,8 +173,9 @@ async def change_subscription(
     """Changes some of url, description, coalition, kind, country, state and after (the position to go on from).
 
     Whatever was waiting is tried again at once. Raises `Unknown`; `Refused` where it would be the same as another;
-    `Invalid` for a position that the log has not reached.
+    `Invalid` for a position that the log has not reached, and for an unknown coalition.
     """
+    await check_coalition(connection, Wanted.model_construct(coalition=changes.get("coalition")))
     columns = {"position" if name == "after" else name: value for name, value in changes.items()}
     sets = "".join(f"{name} = %({name})s, " for name in sorted(columns) if name in _CHANGEABLE)
     reason = "reason = NULL, " if "state" in columns else ""
@@ -190,10 +207,9 @@ async def delete_subscription(connection: Connection, webhook_id: str, owner: st
 
 
 async def replace_secret(
-    connection: Connection, webhook_id: str, owner: str | None, *, overlap: timedelta
-) -> tuple[bytes, datetime]:
-    """Makes a new secret; answers it, and until when the one before signs as well. An older one ends at once."""
-    secret = new_secret()
+    connection: Connection, webhook_id: str, owner: str | None, *, overlap: timedelta, secret: bytes
+) -> datetime:
+    """Gives it a new secret; answers until when the one before signs as well. An older one ends at once."""
     values = {"webhook_id": webhook_id, "owner": owner, "overlap": overlap, "secret": secret}
     async with connection.transaction():
         changed = await fetch(connection, _NOTE_CHANGE, values)
@@ -202,7 +218,8 @@ async def replace_secret(
         await connection.execute(_END_OLD.encode(), values)
         (until,) = (await fetch(connection, _END_PRESENT, values))[0]
         await connection.execute(_KEEP.encode(), values)
-    return secret, until
+    found: datetime = until
+    return found
 
 
 _NOTE_CHANGE = f"""
