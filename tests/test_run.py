@@ -58,6 +58,7 @@ CLI = ["python", "-m", "service.cli"]
         (["token", "new", "--role", "a b"], [*CLI, "token", "new", "--role", "a b"]),
         (["no-such-thing"], [*CLI, "no-such-thing"]),
         (["bench", "--quick"], ["python", "-m", "benchmarks", "--quick"]),
+        (["totals", "--door", "cli"], ["python", "-m", "tests.totals", "--door", "cli"]),
         (["torture", "--rounds", "9"], ["python", "-m", "tests.torture", "--rounds", "9"]),
         (["fuzz", "--minutes", "9"], ["python", "-m", "tests.fuzzing", "--minutes", "9"]),
     ],
