@@ -75,7 +75,6 @@ _BEGIN = {
     "coalitions": "/v1/coalitions",
     "actors": "/v1/actors",
     "events": "/v1/events",
-    "stream": "/v1/events/stream",
     "version": "/version",
     "health": "/healthz",
 }
