@@ -4,80 +4,137 @@
 
 A server is started as a user does it, with the seeds. Schemathesis reads its document and makes requests of it: its
 examples, the edges of each schema, many at random, and walks from an answer along its links to the next request. It
-sends a token that allows everything, and looks for failures of the server, answers that the document does not have, and
-what is taken although the document forbids it.
+sends a token that allows everything, and looks for failures of the server, answers that the document does not have,
+what is taken although the document forbids it, and what is refused although the document allows it.
 """
 
 import argparse
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
+from typing import NamedTuple, NoReturn
 
-from tests.processes import PATIENCE, ROOT, open_folder, serving
+from tests.processes import PATIENCE, ROOT, Server, exchange, open_folder, serving
 
-LEFT_OUT = {
-    "streamEvents": "its answer has no end, and its first event may be long in coming: tests/test_feed.py has it",
-    "revokeToken": "it revokes the token that all other requests are sent with: tests/test_tokens.py has it",
-}
-"""Operations that are not asked for, and why."""
-
-NEAR = {"WEBHOOK_NETWORKS": "127.0.0.0/8", "READS_PER_MINUTE": "0", "WRITES_PER_MINUTE": "0"}
+NEAR = {"WEBHOOK_NETWORKS": "127.0.0.0/8", "READS_PER_MINUTE": "0", "WRITES_PER_MINUTE": "0", "LOG_LEVEL": "warning"}
 """Settings: webhooks go no further than this machine, and however much is asked is answered."""
-
-NOT_TOLD = ("positive_data_acceptance",)
-"""Checks that are left out: that whatever fits a schema is taken. Many rules are beyond a schema, and have tests of
-their own: a date exists, an actor is known, a position is not beyond the head, a key is used for one request, an event
-is changed by its ETag.
-"""
-
 
 _SETTINGS = """
 hooks = "tests.fuzzing_hooks"
 
+[checks.positive_data_acceptance]
+expected-statuses = ["2xx", "3xx", "401", "403", "404", "409", "412", "429", "5xx"]
+
+[checks.missing_required_header]
+expected-statuses = ["400", "401", "403", "404", "406", "409", "415", "422", "428"]
+
 [phases.examples]
 extra-data-sources.responses = false
 
-[phases.stateful.generation]
-max-examples = 40
+[phases.stateful]
+max-steps = 20
+inference.algorithms = []
+generation.max-examples = 20
+
+[[operations]]
+include-operation-id = "streamEvents"
+request-timeout = 2.0
+max-stream-events = 1
 
 [[operations]]
 include-operation-id = {edgeless}
 phases.coverage.enabled = false
 """
-_EDGELESS = ["recordBatch", "importStatements"]
-"""Whose edges are not tried: lists of a thousand statements about one subject on one day take minutes, and so do tens
-of thousands of rows. What a statement may be is tried with `recordStatement`; tests have how many there may be.
-"""
+
+
+class Walked(NamedTuple):
+    """Where the walks led: each link of the document, how often it was taken, and how often to what was there."""
+
+    links: Sequence[str]
+    taken: Mapping[str, int]
+    arrived: Mapping[str, int]
+
+    @property
+    def untaken(self) -> list[str]:
+        """The links that no walk took."""
+        return [link for link in self.links if link not in self.taken]
+
+    def __str__(self) -> str:
+        """In a few lines."""
+        told = f"Walks took {len(self.taken)} of the {len(self.links)} links of the document in "
+        told += f"{sum(self.taken.values())} steps; {len(self.arrived)} led to what was there."
+        return "\n".join([told, *(f"  not taken: {link}" for link in self.untaken)])
+
+
+class Outcome(NamedTuple):
+    """How a run ended."""
+
+    status: int
+    walked: Walked
+    said: str
 
 
 def fuzz(
-    *, examples: int | None = None, seconds: int | None = None, seed: int | None = None, edgeless: Sequence[str] = ()
-) -> int:  # fmt: skip
-    """Runs against a registry of its own; gives the exit status. Without a seed it does the same each time.
+    *, examples: int | None = None, seconds: int | None = None, seed: int = 0, steps: int = 1000,
+    edgeless: Sequence[str] = (),
+) -> Outcome:  # fmt: skip
+    """Runs against a registry of its own: along the links of the document, and along its schemas.
 
-    ``edgeless`` are further operations of whose schemas the edges are not tried.
+    Of each operation it makes ``examples`` requests, and walks ``steps``; or as many as ``seconds`` allow, of which a
+    third is for walks. ``edgeless`` are operations of whose schemas the edges are not tried.
     """
     with open_folder() as folder, serving(folder, **NEAR) as server:
-        settings = folder / "schemathesis.toml"
-        settings.write_text(_SETTINGS.format(edgeless=json.dumps([*_EDGELESS, *edgeless])), encoding="utf-8")
-        command: list[str | Path] = [
+        settings, told = folder / "schemathesis.toml", folder / "walked.json"
+        settings.write_text(_SETTINGS.format(edgeless=json.dumps([*edgeless, "none"])), encoding="utf-8")
+        address = f"http://{server.host}:{server.port}"
+        along_schemas: list[str | Path] = [
             Path(sys.executable).with_name("schemathesis"), "--config-file", settings,
-            "run", f"http://{server.host}:{server.port}/openapi.json",
-            "--header", f"Authorization: Bearer {server.token}", "--request-timeout", str(PATIENCE),
-            "--exclude-checks", ",".join(NOT_TOLD), "--warnings", "off", "--no-color",
+            "run", f"{address}/openapi.json", "--seed", str(seed),
+            "--request-timeout", str(PATIENCE), "--warnings", "off", "--no-color",
         ]  # fmt: skip
-        for operation in LEFT_OUT:
-            command += ["--exclude-operation-id", operation]
-        command += ["--generation-deterministic"] if seed is None else ["--seed", str(seed)]
-        command += [] if examples is None else ["--max-examples", str(examples)]
-        command += [] if seconds is None else ["--max-time", str(seconds)]
-        done = subprocess.run(command, cwd=folder, check=False, env=os.environ | {"PYTHONPATH": str(ROOT)})
-        print(server.said(), end="")
-        return done.returncode
+        along_links: list[str | Path] = [sys.executable, "-m", "tests.fuzzing_walk", address, told, "--seed", str(seed)]
+        along_schemas += [] if examples is None else ["--max-examples", str(examples)]
+        along_schemas += [] if seconds is None else ["--max-time", str(seconds * 2 // 3)]
+        along_links += ["--steps", str(steps)] if seconds is None else ["--seconds", str(seconds // 3)]
+        tokens = {"FUZZ_TOKEN": server.token, "FUZZ_CONTRIBUTOR": _contributor(server)}
+        environment = os.environ | {"PYTHONPATH": str(ROOT)} | tokens
+        statuses = [
+            subprocess.run(command, cwd=folder, check=False, env=environment).returncode
+            for command in (along_links, along_schemas)
+        ]
+        walked = Walked(**json.loads(told.read_bytes())) if told.exists() else Walked([], {}, {})
+        return Outcome(max(statuses, key=abs), walked, server.said())
+
+
+def _contributor(server: Server) -> str:
+    """The token of somebody whose writes wait for an approver."""
+    headers = {"Authorization": f"Bearer {server.token}", "Content-Type": "application/json"}
+    body = json.dumps({"role": "contributor", "owner": "contributor"}).encode()
+    secret: str = exchange(server.port, "POST", "/v1/tokens", body, headers).content["secret"]
+    return secret
+
+
+@contextmanager
+def ending_all() -> Iterator[None]:
+    """Where this process is asked to end, all that it has started ends first."""
+
+    def leave(number: int, frame: FrameType | None) -> NoReturn:
+        del frame
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -89,7 +146,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     print(f"seed {given.seed}", flush=True)
     seconds = given.minutes * 60 if given.examples is None else None
-    return fuzz(examples=given.examples, seconds=seconds, seed=given.seed)
+    with ending_all():
+        outcome = fuzz(examples=given.examples, seconds=seconds, seed=given.seed)
+    print(outcome.said, end="")
+    print(outcome.walked)
+    return outcome.status
 
 
 if __name__ == "__main__":

@@ -320,7 +320,7 @@ REASON: Json = {"reason": "entry_error"}
         ("said", "duplicates", {"original": CANARY}, 422, "/original"),
         ("said", "duplicates", {"original": "elsewhere"}, 409, None),
         ("said", "disputes", {"rivals": []}, 422, "/rivals"),
-        ("said", "disputes", {"rivals": [{"event_id": "said"}]}, 422, ""),
+        ("said", "disputes", {"rivals": [{"event_id": "said"}]}, 422, "/rivals"),
         ("said", "disputes", {"rivals": [{"event_id": "elsewhere"}]}, 409, None),
         ("said", "disputes", {"rivals": [{"event_id": "correction"}]}, 409, None),
         ("said", "settlement", {"ranks": [{"event_id": "said"}, {"event_id": "retracted"}]}, 409, None),

@@ -5,11 +5,18 @@ import pytest
 from tests.fuzzing import fuzz
 
 EXAMPLES = 3  # of each operation, beside those of the document and the edges of its schemas
+EDGELESS = ["recordStatement", "recordBatch", "importStatements"]  # of a statement there are thousands, many at a time
+STEPS = 900  # of walks along the links
 
 
 def test_whatever_is_asked_the_answer_is_one_that_the_document_has(capfd: pytest.CaptureFixture[str]) -> None:
-    status = fuzz(examples=EXAMPLES, edgeless=["recordStatement"])
+    outcome = fuzz(examples=EXAMPLES, steps=STEPS, edgeless=EDGELESS)
+
     said = capfd.readouterr().out
-    assert status == 0, said
+    assert outcome.status == 0, said
+    assert "Traceback" not in outcome.said
     assert "Stateful" in said
-    assert "Traceback" not in said
+    walked = outcome.walked
+    assert len(walked.links) > 140
+    assert len(walked.taken) > 0.9 * len(walked.links), str(walked)
+    assert len(walked.arrived) > 0.7 * len(walked.links), str(walked)

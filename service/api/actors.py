@@ -14,7 +14,7 @@ from service.domain.actors import Actor, find_actors
 from service.segments.query import basis_at
 from service.web.asking import basis_of, find_point, moment_of, read_query
 from service.web.atom import wants_feed
-from service.web.describing import documented, view
+from service.web.describing import NEXT_PAGE, documented, view
 from service.web.sending import answer, next_page, page_size
 from service.web.serving import Door, may_read, services
 
@@ -30,7 +30,15 @@ class AskedActors(AskedPage):
 @router.get(
     "/v1/actors",
     operation_id="findActors",
-    openapi_extra=documented(AskedActors, answers=view(ActorPage, "Actors that fit, best first.", paged=True)),
+    openapi_extra=documented(
+        AskedActors,
+        answers=view(
+            ActorPage,
+            "Actors that fit, best first.",
+            paged=True,
+            links={"getCountryCommitments": {"code": "$response.body#/items/0/code"}, "findActors": NEXT_PAGE},
+        ),
+    ),
 )
 async def list_actors(request: Request) -> Response:
     """Actors whose code, name or alias fits, best first.

@@ -17,7 +17,7 @@ from service.domain.answers import Json, Moment, in_force, may_be, shape
 from service.domain.dates import parse_instant, render_instant
 from service.domain.errors import Fault, Invalid, Unknown
 from service.domain.kinds import parse_kind
-from service.domain.statement import check_printable
+from service.domain.statement import PRINTABLE, check_printable
 from service.domain.subject import SubjectKey
 from service.segments.query import Basis, Point, References, Scope, StateRow, is_known_of, is_registered, states_at
 from service.segments.search import Sought, find_positions, parse_sought
@@ -129,6 +129,7 @@ Words = Annotated[
     Annotated[str, AfterValidator(check_printable)] | None,
     Field(
         max_length=200,
+        json_schema_extra={"pattern": rf"^{PRINTABLE}$"},
         description="words, all of which are in what was stated (summary, quote, who speaks, titles and other texts), "
         "whatever their case and accents, or in the name of an actor of it, in any language",
     ),

@@ -16,7 +16,7 @@ from service.segments.mementos import Page
 from service.segments.query import References, Scope, Span, spans_at
 from service.web.asking import Asked, basis_of, read_query
 from service.web.atom import wants_feed
-from service.web.describing import documented, page_with_past, view
+from service.web.describing import NEXT_PAGE, documented, page_with_past, view
 from service.web.mementos import past_of
 from service.web.sending import answer
 from service.web.serving import Door, Services, may_read, services
@@ -33,7 +33,11 @@ router = APIRouter(tags=["coalitions"], dependencies=[Depends(may_read)], route_
             CoalitionPage,
             "Coalitions, by slug.",
             paged=True,
-            links={"getCoalitionStatus": {"coalition": "$response.body#/items/0/slug"}},
+            links={
+                "getCoalition": {"coalition": "$response.body#/items/0/slug"},
+                "getCoalitionStatus": {"coalition": "$response.body#/items/0/slug"},
+                "listCoalitions": NEXT_PAGE,
+            },
         ),
     ),
 )
@@ -48,14 +52,21 @@ async def list_coalitions(request: Request) -> Response:
     return page(request, found, asked, await _with_spans(served, found, None), COALITIONS, key="slug")
 
 
+_WITHIN = {
+    operation: {"coalition": "$response.body#/slug"}
+    for operation in (
+        *("getCoalitionStatus", "listCommitments", "listPledges", "listPositions", "listWarnings", "listMeetings"),
+        *("listCeasefires", "getTimeline"),
+    )
+}
+
+
 @router.get(
     "/v1/coalitions/{coalition}",
     operation_id="getCoalition",
     openapi_extra=documented(
         Asked,
-        answers=view(
-            CoalitionAnswer, "The coalition.", links={"listCommitments": {"coalition": "$response.body#/slug"}}
-        ),
+        answers=view(CoalitionAnswer, "The coalition.", links=_WITHIN),
         refuses=[404],
     ),
 )
@@ -101,7 +112,10 @@ def _coalition(slug: str, state: Json, span: Span | None) -> Json:
         answers=page_with_past(
             Status,
             "Where the coalition stands.",
-            links={"getCountryCommitments": {"code": "$response.body#/leads/0"}},
+            links={
+                "getCountryCommitments": {"code": "$response.body#/leads/0"},
+                "listStatusMementos": {"coalition": "$request.path.coalition"},
+            },
         ),
         refuses=[404],
     ),

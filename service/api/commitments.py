@@ -9,7 +9,7 @@ from service.api.answering import AskedSubjects, continued, find_listed, find_st
 from service.api.following import AskedCommitmentFeed, AskedCountryFeed, follow_country, follow_family
 from service.api.outlines import COUNTRY, STATES
 from service.api.past import TIMEMAP_ANSWERS, AskedTimeMap, answer_timemap, find_past
-from service.domain.actors import is_country, name_of, parse_actor
+from service.domain.actors import NAMED, is_country, name_of, parse_actor
 from service.domain.answers import Json
 from service.domain.errors import Fault, Invalid, Unknown
 from service.domain.pledge import LADDER, Category, CommitmentStatus, Firmness
@@ -18,7 +18,7 @@ from service.segments.mementos import Page
 from service.segments.query import Scope
 from service.web.asking import Asked, basis_of, read_query
 from service.web.atom import wants_feed
-from service.web.describing import Answer, documented, page_with_past, view
+from service.web.describing import NEXT_PAGE, Answer, documented, page_with_past, view
 from service.web.mementos import past_of
 from service.web.sending import answer
 from service.web.serving import Door, may_read, services
@@ -35,7 +35,7 @@ class AskedCountry(Asked):
 class AskedCommitments(AskedSubjects):
     """The filters of a coalition's commitments."""
 
-    country: str | None = Field(None, max_length=100, description="code or name of an actor")
+    country: str | None = Field(None, max_length=100, description="code or name of an actor", json_schema_extra=NAMED)
     category: Category | None = None
     firmness: Firmness | None = None
     min_firmness: Firmness | None = Field(None, description="this rung of the ladder or a higher one")
@@ -53,7 +53,19 @@ MOVED = Answer("The country goes by a code; the answer is under it.", headers=["
         AskedCountry,
         headers=["Accept-Datetime"],
         answers={
-            **page_with_past(CountryAnswer, "The country's roles, stances and commitments."),
+            **page_with_past(
+                CountryAnswer,
+                "The country's roles, stances and commitments.",
+                links={
+                    "getSubject": {
+                        "coalition": "$response.body#/commitments/0/coalition",
+                        "family": "pledge",
+                        "slug": "$response.body#/commitments/0/subject",
+                    },
+                    "getEvent": {"event_id": "$response.body#/commitments/0/statements/0/event_id"},
+                    "listCountryMementos": {"code": "$request.path.code"},
+                },
+            ),
             308: MOVED,
         },
         refuses=[404],
@@ -146,9 +158,11 @@ def _country(code: str) -> str:
             links={
                 "getSubject": {
                     "coalition": "$response.body#/items/0/coalition",
+                    "family": "pledge",
                     "slug": "$response.body#/items/0/subject",
                 },
                 "getEvent": {"event_id": "$response.body#/items/0/statements/0/event_id"},
+                "listCommitments": {"coalition": "$request.path.coalition", **NEXT_PAGE},
             },
         ),
         refuses=[404],

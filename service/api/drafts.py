@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from starlette.responses import Response
 
 from service.access import Caller, Role
@@ -14,7 +14,7 @@ from service.api.changing import UNKEPT, Change, begin_change, changed
 from service.api.kept import ApprovalTried, DraftAnswer, DraftKept, DraftPage, DraftRecorded, DraftTried
 from service.api.outlines import listing
 from service.api.recording import WAITS, AskedWrite, begin, content_of, draft_json, put_up, record, tried
-from service.api.writing import read_write
+from service.api.writing import WRITE, read_write
 from service.domain.answers import Json
 from service.domain.errors import Fault, Invalid, Unknown
 from service.domain.record import is_event_id
@@ -23,7 +23,7 @@ from service.drafts.stored import Draft, DraftState, Wanted, count_drafts, find_
 from service.once import Done
 from service.web.asking import read_query
 from service.web.bodies import find_versions, parse_body, read_body
-from service.web.describing import Answer, documented, sent, view
+from service.web.describing import NEXT_PAGE, Answer, documented, sent, view
 from service.web.fields import members_of
 from service.web.problems import status_of
 from service.web.sending import JSON, PRIVATE, etag_of, send
@@ -42,14 +42,24 @@ class AskedDrafts(AskedKept):
     coalition: Slug | None = Field(None, description="which coalition it is about")
 
 
-_DECIDED = {200: Answer("The draft.", {JSON: DraftKept})}
+_THIS_DRAFT = {"draft_id": "$response.body#/draft/id"}
+_DECIDED = {200: Answer("The draft.", {JSON: DraftKept}, links={"getDraft": _THIS_DRAFT})}
+_DECISIONS = dict.fromkeys(("approveDraft", "rejectDraft", "withdrawDraft"), _THIS_DRAFT)
 
 
 @router.get(
     "/v1/drafts",
     operation_id="listDrafts",
     openapi_extra=documented(
-        AskedDrafts, answers=view(DraftPage, "Drafts.", paged=True, feed=False), role=Role.CONTRIBUTOR
+        AskedDrafts,
+        answers=view(
+            DraftPage,
+            "Drafts.",
+            paged=True,
+            feed=False,
+            links={"getDraft": {"draft_id": "$response.body#/items/0/id"}, "listDrafts": NEXT_PAGE},
+        ),
+        role=Role.CONTRIBUTOR,
     ),
 )
 async def get_drafts(request: Request) -> Response:
@@ -71,7 +81,9 @@ async def get_drafts(request: Request) -> Response:
 @router.get(
     "/v1/drafts/{draft_id}",
     operation_id="getDraft",
-    openapi_extra=documented(answers=sent("The draft.", {JSON: DraftAnswer}), refuses=[404], role=Role.CONTRIBUTOR),
+    openapi_extra=documented(
+        answers=sent("The draft.", {JSON: DraftAnswer}, links=_DECISIONS), refuses=[404], role=Role.CONTRIBUTOR
+    ),
 )
 async def get_draft(request: Request, draft_id: str) -> Response:
     """One draft; while it waits, with what approving it now would come to."""
@@ -100,12 +112,19 @@ async def _outlook(served: Services, one: Draft) -> Json:
     }
 
 
+_LIST_OR_NOT: dict[str, JsonValue] = {
+    "if": {"properties": {"path": {"const": "/v1/statements/batch"}}},
+    "then": {"properties": {"body": {"type": "array"}}},
+    "else": {"properties": {"body": {"type": "object"}}},
+}
+
+
 class PutUp(BaseModel):
     """A write that shall wait: the path and the body that would record it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=_LIST_OR_NOT)
 
-    path: str = Field(max_length=200, examples=["/v1/statements"])
+    path: str = Field(max_length=200, examples=["/v1/statements"], json_schema_extra={"pattern": WRITE})
     body: dict[str, Any] | list[Any]
     note: Text | None = None
 
@@ -166,7 +185,8 @@ _RECORDED = Answer(
     "Recorded, or recorded before and answered again.",
     {JSON: DraftRecorded},
     ("Location", "ETag"),
-    {"getDraft": {"draft_id": "$response.body#/draft/id"}},
+    {"getDraft": _THIS_DRAFT, "getEvent": {"event_id": "$response.body#/event/event_id"}},
+    ("Location", "ETag"),  # of a list there is neither
 )
 
 

@@ -23,7 +23,7 @@ from service.segments.heard import Heard, Wanted, check_coalition
 from service.segments.query import beyond_head
 from service.web.asking import AskedView, read_query
 from service.web.atom import wants_feed
-from service.web.describing import EVENT_STREAM, Answer, Items, documented, log, view
+from service.web.describing import EVENT_STREAM, NEXT_PAGE, Answer, Items, documented, log, view
 from service.web.fields import narrowed
 from service.web.formats import CLOUDEVENTS, FORMATS, no_such_format, wanted_format
 from service.web.sending import REVALIDATE, answer, etag_of, is_known, most_rows, next_page, page_size, send
@@ -49,7 +49,11 @@ class AskedEvents(AskedView):
             EventPage,
             CloudEvent,
             "A page of the log.",
-            links={"getEvent": {"event_id": "$response.body#/items/0/id"}},
+            links={
+                "getEvent": {"event_id": "$response.body#/items/0/id"},
+                "listEvents": NEXT_PAGE,
+                "streamEvents": NEXT_PAGE,
+            },
         ),
     ),
 )

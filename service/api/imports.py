@@ -63,6 +63,7 @@ _WHAT = "The report, written as rows are recorded. It ends with `complete`: with
                 _WHAT,
                 {JSON: ImportReport, _LINES: Items(ImportRow | ImportEnd)},
                 ("Cache-Control", "Idempotency-Replayed"),
+                {"getEvent": {"event_id": "$response.body#/results/0/event_id"}},
             )
         },
         headers=["Idempotency-Key"],

@@ -1,6 +1,7 @@
 """How a write goes through: what is submitted of a request, and what it is answered."""
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -22,7 +23,7 @@ from service.submission import Recorded, Retry, Submission
 from service.trial import Trial, try_out
 from service.web.asking import read_query
 from service.web.bodies import find_key
-from service.web.describing import Answer, documented
+from service.web.describing import Answer, Links, documented
 from service.web.sending import JSON, etag_of
 from service.web.serving import Services, authorise, services
 
@@ -39,26 +40,38 @@ WAITS = Answer(
     "It waits for an approver: a contributor's write does, and what is put up as a draft.",
     {JSON: DraftKept},
     ("Cache-Control", "Location", "Idempotency-Replayed"),
-    {"getDraft": {"draft_id": "$response.body#/draft/id"}},
+    {
+        operation: {"draft_id": "$response.body#/draft/id"}
+        for operation in ("getDraft", "approveDraft", "rejectDraft", "withdrawDraft")
+    },
 )
+_RECORDED = {"event_id": "$response.body#/event/event_id"}
 
 
-def written(body: Any, *, note: bool = False, many: bool = False) -> Json:  # noqa: ANN401 - a type
-    """What every write says of itself, for the document: ``body`` is what it takes."""
+def written(
+    body: Any, *, note: bool = False, many: bool = False, links: Links | None = None, needs: Sequence[str] = ()  # noqa: ANN401 - a type
+) -> Json:  # fmt: skip
+    """What every write says of itself, for the document.
+
+    ``body`` is what it takes, ``links`` are where its answer leads beside the event, ``needs`` are headers that it
+    cannot do without.
+    """
     unkept = ("Cache-Control",)
     recorded = (*unkept, "Idempotency-Replayed", *(() if many else ("Location", "ETag")))
-    links = {} if many else {"getEvent": {"event_id": "$response.body#/event/event_id"}}
+    first = {"event_id": "$response.body#/events/0/event_id"} if many else _RECORDED
+    leads = {"getEvent": first, **(links or {})}
     answered = {JSON: RecordedBatch if many else RecordedAnswer}
     return documented(
         AskedWrite,
         body={JSON: body},
         answers={
             200: Answer("A dry run: what it would come to.", {JSON: TriedBatch if many else Tried}, unkept),
-            201: Answer("Recorded, or recorded before and answered again.", answered, recorded, links),
+            201: Answer("Recorded, or recorded before and answered again.", answered, recorded, leads),
             202: WAITS,
         },
-        headers=["Idempotency-Key", *(["If-Match"] if note else [])],
-        refuses=[404, 409, 412, 428] if note else [409],
+        headers=["Idempotency-Key"],
+        needs=needs,
+        refuses=[*([404] if note else []), 409, *([412, 428] if needs else [])],
         role=Role.CONTRIBUTOR,
     )
 

@@ -14,7 +14,21 @@ from service.web.serving import Door
 router = APIRouter(tags=["recording"], route_class=Door)
 
 
-@router.post("/v1/statements", operation_id="recordStatement", openapi_extra=written(AnyStatement))
+_NOTES_ON_IT = {
+    f"record{name.capitalize()}": {"event_id": "$response.body#/event/event_id", "If-Match": "$response.header.ETag"}
+    for name in NOTES
+    if name not in ("reinstatement", "settlement")
+}
+"""What can be said of a statement that was just recorded."""
+_NAMED = {"getCoalition": {"coalition": "$response.body#/event/coalition"}}
+_NEXT_NOTE = {
+    "retraction": {"recordReinstatement": {"event_id": "$request.path.event_id"}},
+    "disputes": {"recordSettlement": {"event_id": "$response.body#/event/event_id"}},
+}
+"""The note that may follow one, and what it is about."""
+
+
+@router.post("/v1/statements", operation_id="recordStatement", openapi_extra=written(AnyStatement, links=_NOTES_ON_IT))
 async def record_statement(request: Request) -> Response:
     """Records one statement; answers the event and the states that it produced."""
     begun = await begin(request)
@@ -30,7 +44,7 @@ async def record_batch(request: Request) -> Response:
     return await record(request, begun, parse_batch(body), body)
 
 
-@router.post("/v1/coalitions", operation_id="registerCoalition", openapi_extra=written(Registration))
+@router.post("/v1/coalitions", operation_id="registerCoalition", openapi_extra=written(Registration, links=_NAMED))
 async def register_coalition(request: Request) -> Response:
     """Registers a coalition under a slug."""
     begun = await begin(request)
@@ -54,6 +68,11 @@ for _name in NOTES:
         _note_on(_name),
         methods=["POST"],
         operation_id=f"record{_name.capitalize()}",
-        openapi_extra=written(NOTES[_name][0], note=True),
+        openapi_extra=written(
+            NOTES[_name][0],
+            note=True,
+            links=_NEXT_NOTE.get(_name),
+            needs=["If-Match"] if _name != "settlement" else [],  # a dispute is never changed
+        ),
         summary=(NOTES[_name][1].__doc__ or "").split("\n")[0],
     )

@@ -39,7 +39,7 @@ from service.segments.history import Rectangle, count_events_of, list_events_of,
 from service.segments.query import Scope, basis_at
 from service.web.asking import Asked, basis_of, find_point, moment_of, read_query
 from service.web.atom import wants_feed
-from service.web.describing import documented, view
+from service.web.describing import NEXT_PAGE, documented, view
 from service.web.sending import answer, most_rows, next_page, page_size
 from service.web.serving import Door, Services, may_read, services
 
@@ -68,6 +68,10 @@ def _list_family(family: str) -> Callable[..., Awaitable[Response]]:
     return list_subjects
 
 
+_IN_PATH = {"coalition": "$request.path.coalition"}
+_THIS_SUBJECT = {name: f"$request.path.{name}" for name in ("coalition", "family", "slug")}
+_FIRST_STATEMENT = {"event_id": "$response.body#/items/0/statements/0/event_id"}
+
 for plural, (singular, answered) in LISTED.items():
     router.add_api_route(
         f"/v1/coalitions/{{coalition}}/{plural}",
@@ -75,7 +79,18 @@ for plural, (singular, answered) in LISTED.items():
         methods=["GET"],
         operation_id=f"list{plural.capitalize()}",
         openapi_extra=documented(
-            AskedSubjects, answers=view(answered, f"The {plural} of a coalition, by id.", paged=True), refuses=[404]
+            AskedSubjects,
+            answers=view(
+                answered,
+                f"The {plural} of a coalition, by id.",
+                paged=True,
+                links={
+                    "getSubject": {**_IN_PATH, "family": singular, "slug": "$response.body#/items/0/subject"},
+                    "getEvent": _FIRST_STATEMENT,
+                    f"list{plural.capitalize()}": {**_IN_PATH, **NEXT_PAGE},
+                },
+            ),
+            refuses=[404],
         ),
         summary=f"The {plural} of a coalition",
     )
@@ -91,7 +106,16 @@ def _known_family(family: str) -> str:
     "/v1/subjects/{coalition}/{family}/{slug}",
     operation_id="getSubject",
     openapi_extra=documented(
-        Asked, answers=view(SubjectAnswer, "The subject, with the state of each of its actors."), refuses=[404]
+        Asked,
+        answers=view(
+            SubjectAnswer,
+            "The subject, with the state of each of its actors.",
+            links={
+                "getSubjectHistory": _THIS_SUBJECT,
+                "getEvent": _FIRST_STATEMENT,
+            },
+        ),
+        refuses=[404],
     ),
 )
 async def get_subject(request: Request, coalition: str, family: str, slug: str) -> Response:
@@ -119,7 +143,17 @@ async def get_subject(request: Request, coalition: str, family: str, slug: str) 
     "/v1/subjects/{coalition}/{family}/{slug}/history",
     operation_id="getSubjectHistory",
     openapi_extra=documented(
-        AskedPage, answers=view(History, "Its events, and its states with all four bounds.", paged=True), refuses=[404]
+        AskedPage,
+        answers=view(
+            History,
+            "Its events, and its states with all four bounds.",
+            paged=True,
+            links={
+                "getEvent": {"event_id": "$response.body#/events/0/event_id"},
+                "getSubjectHistory": {**_THIS_SUBJECT, **NEXT_PAGE},
+            },
+        ),
+        refuses=[404],
     ),
 )
 async def get_history(request: Request, coalition: str, family: str, slug: str) -> Response:

@@ -4,7 +4,7 @@ from datetime import datetime
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import Field
+from pydantic import Field, JsonValue
 from starlette.responses import Response
 
 from service.api.answered import Changes as ChangesAnswer
@@ -26,11 +26,12 @@ from service.api.answering import (
 from service.api.following import AskedFeed, follow_coalition
 from service.api.outlines import CHANGES, TIMELINE
 from service.database import Connection
-from service.domain.actors import parse_actor
+from service.domain.actors import NAMED, parse_actor
 from service.domain.answers import Json
 from service.domain.changes import Difference
 from service.domain.dates import parse_as_of, parse_edtf, parse_instant, render_instant
 from service.domain.errors import Fault, Invalid
+from service.domain.kinds import NAMES
 from service.segments.query import Basis, Point, basis_at, resolve_known_at
 from service.segments.timeline import Told, count_statements, list_changes, list_statements
 from service.web.asking import (
@@ -45,7 +46,7 @@ from service.web.asking import (
     read_query,
 )
 from service.web.atom import wants_feed
-from service.web.describing import documented, view
+from service.web.describing import NEXT_PAGE, documented, view
 from service.web.formats import address_of
 from service.web.sending import answer, most_rows, next_page, page_size
 from service.web.serving import Door, may_read, services
@@ -53,13 +54,18 @@ from service.web.serving import Door, may_read, services
 router = APIRouter(tags=["timeline"], dependencies=[Depends(may_read)], route_class=Door)
 
 
+_DATE: dict[str, JsonValue] = {"format": "edtf"}
+
+
 class AskedTimeline(AskedPage):
     """The filters of a timeline."""
 
-    kind: str | None = Field(None, max_length=40, description="a kind, or a family of kinds such as pledge")
-    country: str | None = Field(None, max_length=100, description="code or name of an actor")
-    from_: str | None = Field(None, alias="from", description="occurred on or after")
-    to: str | None = Field(None, description="occurred on or before")
+    kind: str | None = Field(
+        None, max_length=40, description="a kind, or a family of kinds such as pledge", json_schema_extra=NAMES
+    )
+    country: str | None = Field(None, max_length=100, description="code or name of an actor", json_schema_extra=NAMED)
+    from_: str | None = Field(None, alias="from", description="occurred on or after", json_schema_extra=_DATE)
+    to: str | None = Field(None, description="occurred on or before", json_schema_extra=_DATE)
     q: Words = None
 
 
@@ -72,7 +78,10 @@ class AskedTimeline(AskedPage):
             TimelinePage,
             "Statements, in the order in which they occurred.",
             paged=True,
-            links={"getEvent": {"event_id": "$response.body#/items/0/event_id"}},
+            links={
+                "getEvent": {"event_id": "$response.body#/items/0/event_id"},
+                "getTimeline": {"coalition": "$request.path.coalition", **NEXT_PAGE},
+            },
         ),
         refuses=[404],
     ),
@@ -173,7 +182,15 @@ _ENDS = frozenset(
     operation_id="getChanges",
     openapi_extra=documented(
         AskedChanges,
-        answers=view(ChangesAnswer, "One row for each subject that differs, and for each reason.", paged=True),
+        answers=view(
+            ChangesAnswer,
+            "One row for each subject that differs, and for each reason.",
+            paged=True,
+            links={
+                "getEvent": {"event_id": "$response.body#/items/0/causes/0/event_id"},
+                "getChanges": {"coalition": "$request.path.coalition", **NEXT_PAGE},
+            },
+        ),
         refuses=[404],
     ),
 )

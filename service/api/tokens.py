@@ -30,12 +30,13 @@ from service.domain.errors import Unknown
 from service.domain.statement import Line
 from service.web.asking import read_query
 from service.web.bodies import parse_body, read_no_body
-from service.web.describing import Answer, documented, sent, view
+from service.web.describing import NEXT_PAGE, Answer, documented, sent, view
 from service.web.fields import members_of
 from service.web.sending import JSON, PRIVATE, send
 from service.web.serving import Door, authorise, connections, takes_no_parameters
 
 router = APIRouter(tags=["tokens"], route_class=Door)
+_THIS_TOKEN = {"token_id": "$response.body#/token/id"}
 TOKENS = listing(members_of(TokenPage))
 
 
@@ -49,7 +50,17 @@ class AskedTokens(AskedKept):
 @router.get(
     "/v1/tokens",
     operation_id="listTokens",
-    openapi_extra=documented(AskedTokens, answers=view(TokenPage, "Tokens.", paged=True, feed=False), role=Role.ADMIN),
+    openapi_extra=documented(
+        AskedTokens,
+        answers=view(
+            TokenPage,
+            "Tokens.",
+            paged=True,
+            feed=False,
+            links={"getToken": {"token_id": "$response.body#/items/0/id"}, "listTokens": NEXT_PAGE},
+        ),
+        role=Role.ADMIN,
+    ),
 )
 async def get_tokens(request: Request) -> Response:
     """All tokens in the order in which they were made, without their secrets."""
@@ -84,7 +95,9 @@ async def get_one_token(request: Request, token_id: str) -> Response:
 @router.get(
     "/v1/me",
     operation_id="getMe",
-    openapi_extra=documented(answers=sent("The token's owner and role.", {JSON: Me}), role=Role.READER),
+    openapi_extra=documented(
+        answers=sent("The token's owner and role.", {JSON: Me}, links={"getToken": _THIS_TOKEN}), role=Role.READER
+    ),
 )
 async def get_me(request: Request) -> Response:
     """Whose token the request was sent with, and what it allows."""
@@ -122,7 +135,7 @@ class NewToken(BaseModel):
                 "Made. The secret is answered to this request alone, however often it is sent.",
                 {JSON: TokenMade},
                 ("Location",),
-                {"getToken": {"token_id": "$response.body#/token/id"}},
+                {"getToken": _THIS_TOKEN, "revokeToken": _THIS_TOKEN},
             )
         },
         tried=TokenTried,

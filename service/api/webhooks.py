@@ -38,7 +38,7 @@ from service.once import Done
 from service.segments.heard import Wanted
 from service.web.asking import read_query
 from service.web.bodies import find_versions, parse_body, read_no_body
-from service.web.describing import Answer, Described, documented, sent, view
+from service.web.describing import NEXT_PAGE, Answer, Described, documented, sent, view
 from service.web.fields import members_of
 from service.web.sending import JSON, PRIVATE, digest_of, revisions_in, send
 from service.web.serving import Door, Services, authorise, connections, takes_no_parameters
@@ -51,10 +51,24 @@ from service.webhooks.subscriptions import REASONS, State, Subscription
 router = APIRouter(tags=["webhooks"], route_class=Door)
 WEBHOOKS, DELIVERIES = listing(members_of(WebhookPage)), listing(members_of(DeliveryPage))
 
-HookUrl = Annotated[str, Field(max_length=2000), AfterValidator(parse_url)]
+HookUrl = Annotated[
+    str,
+    Field(
+        max_length=2000,
+        description="an address on the web, without user, password or fragment; its port is 80, 443, or 1024 and above",
+        json_schema_extra={"format": "uri", "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://"},
+    ),
+    AfterValidator(parse_url),
+]
 Description = Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$")]
 Position = Annotated[int, Field(strict=True, ge=0, le=2**62)]
 _LONGEST_OVERLAP = 168
+
+
+def _without_defaults(schema: Json) -> None:
+    """What is left out stays as it is."""
+    for member in schema["properties"].values():
+        member.pop("default", None)
 
 
 class Subscribing(Wanted):
@@ -67,6 +81,8 @@ class Subscribing(Wanted):
 
 class Changing(Wanted):
     """What is to be different: a merge patch (RFC 7396), in which null takes a filter away."""
+
+    model_config = ConfigDict(json_schema_extra=_without_defaults)
 
     url: HookUrl = ""
     description: Description = ""
@@ -82,9 +98,24 @@ class AskedSecret(AskedWrite):
     )
 
 
-_LINKS = {"getWebhook": {"webhook_id": "$response.body#/id"}}
+_LINKS = {
+    operation: {"webhook_id": "$response.body#/id"}
+    for operation in (
+        *("getWebhook", "changeWebhook", "deleteWebhook", "rotateSecret", "pingWebhook", "listDeliveries"),
+    )
+}
+_THIS_WEBHOOK = {"webhook_id": "$request.path.webhook_id"}
 _SENT_BY_HAND = changed(
-    {200: Answer("It was tried, and this came of it.", {JSON: DeliveryShown})},
+    {
+        200: Answer(
+            "It was tried, and this came of it.",
+            {JSON: DeliveryShown},
+            links={
+                "resendDelivery": {**_THIS_WEBHOOK, "delivery_id": "$response.body#/id"},
+                "listDeliveries": _THIS_WEBHOOK,
+            },
+        )
+    },
     tried=MessageTried,
     refuses=(404,),
     role=Role.EDITOR,
@@ -163,7 +194,15 @@ async def create_webhook(request: Request) -> Response:
     "/v1/webhooks",
     operation_id="listWebhooks",
     openapi_extra=documented(
-        AskedKept, answers=view(WebhookPage, "Webhooks.", paged=True, feed=False), role=Role.EDITOR
+        AskedKept,
+        answers=view(
+            WebhookPage,
+            "Webhooks.",
+            paged=True,
+            feed=False,
+            links={"getWebhook": {"webhook_id": "$response.body#/items/0/id"}, "listWebhooks": NEXT_PAGE},
+        ),
+        role=Role.EDITOR,
     ),
 )
 async def list_webhooks(request: Request) -> Response:
@@ -302,7 +341,16 @@ async def ping_webhook(request: Request, webhook_id: str) -> Response:
     operation_id="listDeliveries",
     openapi_extra=documented(
         AskedKept,
-        answers=view(DeliveryPage, "Deliveries.", paged=True, feed=False),
+        answers=view(
+            DeliveryPage,
+            "Deliveries.",
+            paged=True,
+            feed=False,
+            links={
+                "resendDelivery": {**_THIS_WEBHOOK, "delivery_id": "$response.body#/items/0/id"},
+                "listDeliveries": {**_THIS_WEBHOOK, **NEXT_PAGE},
+            },
+        ),
         refuses=[404],
         role=Role.EDITOR,
     ),

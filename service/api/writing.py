@@ -121,8 +121,8 @@ async def read_note(served: Services, name: str, event_id: str, body: bytes, if_
         target = await find_event(connection, event_id) if record.is_event_id(event_id) else None
     if target is None:
         raise Unknown("No event is recorded under this id.")
-    about_record = target.kind.startswith("record.")
-    revision = None if about_record else await _revision(served, target, if_match)
+    unchanging = target.kind.startswith("record.") or kind is record.RecordDisputeSettled  # what is no statement
+    revision = None if unchanging else await _revision(served, target, if_match)
     content = given.model_dump(mode="json", exclude_unset=True, exclude_none=True)
     if "changes" in content:
         content["changes"] = given.changes  # type: ignore[attr-defined]  # null removes: it must not be left out
@@ -165,6 +165,8 @@ _PLAIN: dict[str, Callable[[bytes], Write]] = {
     "/v1/coalitions": parse_coalition,
 }
 _NOTE = re.compile(rf"/v1/events/([^/]+)/({'|'.join(NOTES)})")
+WRITE = rf"^({'|'.join(_PLAIN)}|/v1/events/[^/\n]+/({'|'.join(NOTES)}))$"
+"""The path of any write."""
 
 
 async def read_write(served: Services, path: str, body: bytes, if_match: str | None) -> Write:

@@ -19,7 +19,7 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, JsonValue
 
 from service.domain import actor_names
 
@@ -361,6 +361,9 @@ def _search_list() -> list[tuple[str, str, int]]:
     return [*_names(), *codes]
 
 
+NAMED: dict[str, JsonValue] = {"format": "actor"}
+"""Of a text that names an actor, as its schema has it."""
+
 ActorCode = Annotated[
     str,
     Field(
@@ -371,6 +374,7 @@ ActorCode = Annotated[
             "groups, coalitions and their forces as `person:`, `group:`, `coalition:` or `force:` and a slug."
         ),
         examples=["GB", "org:nato", "person:jane-doe", "group:other-nations", "coalition:willing"],
+        json_schema_extra=NAMED,
     ),
     AfterValidator(parse_actor),
 ]

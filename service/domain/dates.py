@@ -291,6 +291,7 @@ Edtf = Annotated[
             "digit."
         ),
         examples=["2025-07-10", "2025-11~", "../2025-03-17", "2025-03-24/2025-03-30", "2025-07-10T14:30:00Z"],
+        json_schema_extra={"format": "edtf"},
     ),
     AfterValidator(_require_edtf),
 ]

@@ -39,11 +39,15 @@ class Fault:
 
 
 class Misplaced(ValueError):
-    """What is wrong with a value, where it lies in a field of it: ``field`` leads there, as `said_by/name`."""
+    """What is wrong with a value, where it lies in a field of it: ``field`` leads there, as `said_by/name`.
 
-    def __init__(self, field: str, message: str) -> None:
+    A ``code`` of its own has what no schema can say.
+    """
+
+    def __init__(self, field: str, message: str, *, code: str = "value_error") -> None:
         super().__init__(message)
         self.field = field
+        self.code = code
 
 
 class RegistryError(Exception):

@@ -9,7 +9,7 @@ from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, JsonValue, TypeAdapter, ValidationError
 
 from service.domain import ceasefire, coalition, meeting, membership, pledge, position, record, warning
 from service.domain.errors import Fault, Invalid, Misplaced
@@ -48,6 +48,10 @@ else:
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {name: TypeAdapter(kind) for name, kind in KINDS.items()}
 ANY_STATEMENT: TypeAdapter[Any] = TypeAdapter(AnyStatement)
 STATEMENT_LIST: TypeAdapter[Any] = TypeAdapter(Statements)
+
+
+NAMES: dict[str, JsonValue] = {"enum": [*FAMILIES, "record", *KINDS]}
+"""Of a text that names a kind or a family of kinds, as its schema has it."""
 
 
 def parse_kind(text: str) -> str:
@@ -105,13 +109,14 @@ def invalid(error: ValidationError, *, pointer: str = "") -> Invalid:
     return Invalid("The request is not valid; see `errors` for where and why.", *_without_consequences(faults))
 
 
-def _fault(pointer: str, code: str, message: str, context: Context) -> Fault:
+def _fault(pointer: str, kind: str, message: str, context: Context) -> Fault:
+    code = kind
     if code.startswith("union_tag"):
         return _unknown_kind(pointer)
     cause = context.get("error")
     if isinstance(cause, Misplaced):
-        pointer = f"{pointer}/{cause.field}"
-    return Fault(pointer, code, worded(code, message, context))
+        pointer, code = f"{pointer}/{cause.field}", cause.code
+    return Fault(pointer, code, worded(kind, message, context))
 
 
 def _without_consequences(faults: tuple[Fault, ...]) -> Iterator[Fault]:

@@ -4,9 +4,9 @@ A role says nothing of what the actor stands for or contributes: three separate 
 """
 
 from enum import StrEnum
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from service.domain.errors import Misplaced
 from service.domain.statement import Count, Speaker, Statement, Text, Value
@@ -29,6 +29,10 @@ class Role(StrEnum):
 class MembershipTerms(Value):
     """A role of the actors, or a claimed count of members."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"not": {"properties": {"role": {"type": "null"}, "claimed_count": {"type": "null"}}}}
+    )
+
     role: Role | None = None
     claimed_count: Count | None = Field(None, ge=0, le=10_000)
     text: Text | None = None
@@ -44,6 +48,10 @@ class MembershipStated(Statement):
     """An actor's role, or a claimed count."""
 
     family: ClassVar[str] = "membership"
+    actors_needed: ClassVar[dict[str, Any]] = {
+        "if": {"properties": {"body": {"not": {"properties": {"role": {"type": "null"}}}}}},
+        "then": Statement.actors_needed,
+    }
     kind: Literal["membership.stated"]
     body: MembershipTerms
 

@@ -141,7 +141,8 @@ class PledgeTerms(Value):
     def _clears_what_it_does_not_set(self) -> Self:
         both = [name for name in self.cleared if getattr(self, name) is not None]
         if both:
-            raise Misplaced("cleared", f"The statement sets what this takes away: {', '.join(both)}.")
+            detail = f"The statement sets what this takes away: {', '.join(both)}."
+            raise Misplaced("cleared", detail, code="set_and_cleared")
         return self
 
 

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from service.domain.statement import Slug, Statement, Text, Value
 from service.domain.subject import Change, Family, Item, SubjectState
@@ -28,6 +28,10 @@ class Expression(StrEnum):
 
 class PositionTerms(Value):
     """A stance on a topic, or an expression without one."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"not": {"properties": {"stance": {"type": "null"}, "expression": {"type": "null"}}}}
+    )
 
     topic: Slug = Field(examples=["multinational-force"])
     stance: Stance | None = None

@@ -6,7 +6,16 @@ from functools import lru_cache
 from typing import Annotated, Any, Self
 
 import pycountry
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
 
 from service.domain.errors import Misplaced
 from service.domain.statement import Flag, Line, Value
@@ -35,7 +44,16 @@ def _parse_number(given: Any) -> Any:  # noqa: ANN401 - what a client sent
 Number = Annotated[
     int | str,
     BeforeValidator(_parse_number),
-    Field(description="an integer, or a decimal string for a fraction", examples=[30000, "0.25"]),
+    WithJsonSchema(
+        {
+            "description": "an integer, or a decimal string for a fraction",
+            "examples": [30000, "0.25"],
+            "anyOf": [
+                {"type": "integer", "minimum": 0, "maximum": LARGEST},
+                {"type": "string", "pattern": r"^[0-9]{1,15}(\.[0-9]+)?$"},
+            ],
+        }
+    ),
 ]
 Amount = Annotated[
     str,
@@ -59,7 +77,11 @@ Currency = Annotated[
     str,
     StringConstraints(to_upper=True, max_length=3),
     AfterValidator(_known_currency),
-    Field(examples=["EUR"]),
+    Field(
+        description="a currency of ISO 4217",
+        examples=["EUR"],
+        json_schema_extra={"pattern": "^[A-Za-z]{3}$", "format": "currency"},
+    ),
 ]
 Unit = Annotated[
     str,
@@ -71,8 +93,17 @@ Unit = Annotated[
 ]
 
 
+_NUMBER_OR_WORDS: dict[str, JsonValue] = {
+    "if": {"properties": {"min": {"type": "null"}, "max": {"type": "null"}}},
+    "then": {"required": ["text"], "properties": {"text": {"type": "string"}}},
+    "else": {"required": ["unit"], "properties": {"unit": {"type": "string"}}},
+}
+
+
 class Quantity(Value):
     """A count with either end open ("up to 30,000" has only ``max``), or words only."""
+
+    model_config = ConfigDict(json_schema_extra=_NUMBER_OR_WORDS)
 
     min: Number | None = None
     max: Number | None = None
@@ -88,12 +119,17 @@ class Quantity(Value):
         if numbers and not self.unit:
             raise Misplaced("unit", "A number needs its `unit`, such as persons.")
         if len(numbers) == 2 and numbers[0] > numbers[1]:  # noqa: PLR2004 - both ends
-            raise Misplaced("min", "`min` is greater than `max`.")
+            raise Misplaced("min", "`min` is greater than `max`.", code="turned_round")
         return self
 
 
 def _with_amount(schema: dict[str, Any]) -> None:
     schema["properties"]["amount"] = {**schema["properties"]["min_amount"]["anyOf"][0], "description": "both ends"}
+    schema |= {
+        "if": {"required": ["amount"]},
+        "then": {"properties": {"min_amount": False, "max_amount": False}},
+        "else": {"not": {"properties": {"min_amount": {"type": "null"}, "max_amount": {"type": "null"}}}},
+    }
 
 
 class Money(Value):
@@ -122,7 +158,7 @@ class Money(Value):
         if self.min_amount is None and self.max_amount is None:
             raise ValueError("needs `amount`, `min_amount` or `max_amount`")
         if self.min_amount and self.max_amount and Decimal(self.min_amount) > Decimal(self.max_amount):
-            raise Misplaced("min_amount", "`min_amount` is greater than `max_amount`.")
+            raise Misplaced("min_amount", "`min_amount` is greater than `max_amount`.", code="turned_round")
         return self
 
 

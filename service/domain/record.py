@@ -130,7 +130,8 @@ class RecordDisputed(RecordEvent):
     @model_validator(mode="after")
     def _different_events(self) -> Self:
         if len(set(self.named)) != len(self.named):
-            raise ValueError("names an event twice; a dispute is between different events")
+            detail = "An event stands here twice: a dispute is between different events."
+            raise Misplaced("rivals", detail, code="same_event")
         return self
 
     @property
@@ -158,7 +159,7 @@ class RecordDuplicate(RecordEvent):
     @model_validator(mode="after")
     def _another_event(self) -> Self:
         if self.original == self.target:
-            raise Misplaced("original", "An event is no duplicate of itself.")
+            raise Misplaced("original", "An event is no duplicate of itself.", code="same_event")
         return self
 
     @property

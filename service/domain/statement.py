@@ -18,6 +18,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    JsonValue,
     StringConstraints,
     field_validator,
     model_validator,
@@ -29,7 +30,7 @@ from service.domain.errors import Misplaced
 
 SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 LANGUAGE = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
-URL = r"^https?://[^\s\x00-\x1f]+$"
+URL = r"^https?://[^\s\x85\x00-\x1f]+$"
 _DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
@@ -41,16 +42,26 @@ def check_printable(text: str) -> str:
     return text
 
 
+PRINTABLE = r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*"
+_WORDS: dict[str, JsonValue] = {"pattern": rf"^{PRINTABLE}[^\s\x85\x00-\x1f\x7f]{PRINTABLE}$"}
+"""Of a text, as its schema has it: no control characters, and more than blanks."""
+
 Slug = Annotated[
     str,
     StringConstraints(pattern=SLUG, max_length=80),
     Field(description="lower-case words joined by hyphens", examples=["ground-troops"]),
 ]
 Text = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000), AfterValidator(check_printable)
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=4000),
+    AfterValidator(check_printable),
+    Field(json_schema_extra=_WORDS),
 ]
 Line = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300), AfterValidator(check_printable)
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=300),
+    AfterValidator(check_printable),
+    Field(json_schema_extra=_WORDS),
 ]
 Language = Annotated[str, StringConstraints(pattern=LANGUAGE), Field(examples=["en", "uk", "pt-BR"])]
 
@@ -142,8 +153,17 @@ class Occurred(Value):
         return parse_edtf(self.edtf)
 
 
+_PERSON: JsonValue = {"type": "string", "pattern": "^person:"}
+_UNOFFICIAL_IS_NAMED: dict[str, JsonValue] = {
+    "if": {"properties": {"official": {"const": False}}, "required": ["official"]},
+    "then": {"not": {"properties": {"name": {"type": "null"}, "actor": {"not": _PERSON}}}},
+}
+
+
 class Speaker(Value):
     """Who said it, with the post held on that day; null fields are unknown, not absent."""
+
+    model_config = ConfigDict(json_schema_extra=_UNOFFICIAL_IS_NAMED)
 
     actor: ActorCode | None = Field(None, description="on whose behalf; null where the report itself speaks")
     name: Line | None = None
@@ -195,10 +215,19 @@ class Event(Value):
         return content
 
 
+def _name_their_actors(schema: dict[str, Any], kind: "type[Statement]") -> None:
+    schema["properties"]["actors"]["uniqueItems"] = True
+    if kind.per_actor:
+        schema |= kind.actors_needed
+
+
 class Statement(Event):
     """What an actor said or did in public, with its source."""
 
+    model_config = ConfigDict(json_schema_extra=_name_their_actors)
+
     per_actor: ClassVar[bool] = True
+    actors_needed: ClassVar[dict[str, Any]] = {"not": {"properties": {"actors": {"maxItems": 0}}}}
     rank: ClassVar[int] = 0  # among statements of one moment: the higher has the last word
 
     subject: Slug

@@ -8,9 +8,9 @@ import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from service.database import Connection, fetch
-from service.domain.actors import parse_actor
+from service.domain.actors import NAMED, parse_actor
 from service.domain.errors import Fault, Invalid
-from service.domain.kinds import parse_kind
+from service.domain.kinds import NAMES, parse_kind
 from service.domain.statement import Slug
 from service.log.read import COLUMNS, EventRow, cloud_event
 from service.segments.effective import find_registered
@@ -40,10 +40,10 @@ class Wanted(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     coalition: Slug | None = Field(None, description="events of one coalition")
-    kind: Annotated[str, Field(max_length=40), AfterValidator(parse_kind)] | None = Field(
+    kind: Annotated[str, Field(max_length=40, json_schema_extra=NAMES), AfterValidator(parse_kind)] | None = Field(
         None, description="a kind, or a family of kinds such as pledge"
     )
-    country: Annotated[str, Field(max_length=100), AfterValidator(parse_actor)] | None = Field(
+    country: Annotated[str, Field(max_length=100, json_schema_extra=NAMED), AfterValidator(parse_actor)] | None = Field(
         None, description="code or name of an actor whom it concerns"
     )
 

@@ -22,6 +22,7 @@ Parsed = TypeVar("Parsed")
 
 MOMENT: dict[str, JsonValue] = {
     "pattern": "^[0-9]{4}(-[0-9]{2}(-[0-9]{2}(T.+)?)?)?$",
+    "format": "moment",
     "examples": ["2025-07-31", "2025-07", "2025-07-31T12:00:00Z"],
 }
 INSTANT: dict[str, JsonValue] = {"format": "date-time", "examples": ["2026-11-22T10:00:00Z"]}

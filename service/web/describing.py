@@ -20,6 +20,9 @@ Content = Mapping[str, Any]
 Links = Mapping[str, Mapping[str, str]]
 """By operationId, where its parameters stand in an answer (runtime expressions of OpenAPI)."""
 
+NEXT_PAGE = {"after": "$response.body#/next"}
+"""The link of a list to its next page, as far as `after` says where that begins."""
+
 EVENT_STREAM = "text/event-stream"
 TEXT: Json = {"type": "string"}
 BINARY: Json = {}  # any bytes: a schema that says more describes JSON
@@ -40,6 +43,7 @@ class Answer:
     content: Content = field(default_factory=dict)
     headers: Sequence[str] = ()
     links: Links = field(default_factory=dict)
+    perhaps: Sequence[str] = ()  # of the headers, those that it need not have
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,7 @@ class Described:
     refuses: frozenset[int]
     security: Sequence[Mapping[str, Sequence[str]]]
     body_required: bool = True
+    needs: Sequence[str] = ()
 
 
 KEY = "described"
@@ -67,6 +72,7 @@ def documented(
     *,
     answers: Mapping[int, Answer],
     headers: Sequence[str] = (),
+    needs: Sequence[str] = (),
     body: Content | None = None,
     body_required: bool = True,
     refuses: Sequence[int] = (),
@@ -76,10 +82,11 @@ def documented(
 ) -> Json:
     """What a route says of itself, for its `openapi_extra`.
 
-    ``asked`` are the parameters of its query, ``headers`` those that it reads (`document.TAKEN`), ``body`` what it
-    takes, ``answers`` the ways in which it succeeds, by status. What all routes refuse that read or write is known
-    here; ``refuses`` are further statuses. ``role`` is the least that may ask; without one the route reads, for which
-    the settings may want any token, unless it is ``open_to_all``. Requests are counted where it is ``limited``.
+    ``asked`` are the parameters of its query, ``headers`` those that it reads (`document.TAKEN`), ``needs`` those that
+    it cannot do without, ``body`` what it takes, ``answers`` the ways in which it succeeds, by status. What all routes
+    refuse that read or write is known here; ``refuses`` are further statuses. ``role`` is the least that may ask;
+    without one the route reads, for which the settings may want any token, unless it is ``open_to_all``. Requests are
+    counted where it is ``limited``.
     """
     usual = () if open_to_all else _READING if role is None else _WRITING
     always = _ALWAYS if limited else (500,)
@@ -87,7 +94,7 @@ def documented(
     refused = frozenset((*always, *usual, *(_WITH_BODY if body else ()), *negotiated, *refuses))
     bearer: Mapping[str, Sequence[str]] = {"bearer": [role.value] if role else []}
     security = [bearer] if role else [] if open_to_all else [{}, bearer]
-    return {KEY: Described(asked, headers, body or {}, answers, refused, security, body_required)}
+    return {KEY: Described(asked, headers, body or {}, answers, refused, security, body_required, needs)}
 
 
 CACHED = ("ETag", "Cache-Control")
@@ -99,9 +106,9 @@ _FEED: Content = {FORMATS[ATOM].media_type: TEXT}
 _LINES, _BATCH = FORMATS["jsonl"].media_type, FORMATS[CLOUDEVENTS].media_type
 
 
-def sent(what: str, content: Content) -> dict[int, Answer]:
-    """How something that only this version of the service changes is answered."""
-    return {200: Answer(what, content, CACHED), 304: KNOWN}
+def sent(what: str, content: Content, *, links: Links | None = None) -> dict[int, Answer]:
+    """How something is answered that there is in one form alone."""
+    return {200: Answer(what, content, CACHED, links or {}), 304: KNOWN}
 
 
 def view(

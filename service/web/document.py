@@ -158,6 +158,8 @@ def _header_parameters(said: Described) -> Iterator[Json]:
     headers = [*said.headers, *(["If-None-Match"] if HTTPStatus.NOT_MODIFIED in said.answers else [])]
     for name in headers:
         yield _parameter(name, "header", TAKEN[name], required=False)
+    for name in said.needs:
+        yield _parameter(name, "header", TAKEN[name], required=True)
 
 
 def _parameter(name: str, where: str, about: Json, *, required: bool) -> Json:
@@ -208,7 +210,7 @@ def _body(said: Described, schemas: "Schemas", version: str, examples: Json) -> 
 def _answer(one: Answer, schemas: "Schemas", version: str, examples: Json) -> Json:
     return {
         "description": one.what,
-        "headers": {name: _sent(name) for name in (*one.headers, *_ALWAYS)},
+        "headers": {name: _sent(name, perhaps=name in one.perhaps) for name in (*one.headers, *_ALWAYS)},
         **(
             {
                 "content": {
@@ -235,11 +237,11 @@ def _media(kind: Any, schemas: "Schemas", version: str, examples: Json) -> Json:
     return {"schema": kind if isinstance(kind, dict) else schemas.of(kind), **shown}
 
 
-def _sent(name: str) -> Json:
+def _sent(name: str, *, perhaps: bool = False) -> Json:
     about = SENT[name]
     return {
         "description": about["description"],
-        "required": name not in SOMETIMES,
+        "required": not perhaps and name not in SOMETIMES,
         "schema": {"type": about.get("type", "string")},
     }
 

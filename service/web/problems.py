@@ -69,9 +69,13 @@ def problem(
 
 def status_of(error: RegistryError) -> HTTPStatus:
     """The status of a refusal; a fault in a parameter, not in a body, is a bad request."""
-    if isinstance(error, Invalid) and any(fault.pointer.startswith("/query/") for fault in error.faults):
+    if isinstance(error, Invalid) and any(_in_parameter(fault) for fault in error.faults):
         return HTTPStatus.BAD_REQUEST
     return next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
+
+
+def _in_parameter(fault: Fault) -> bool:
+    return fault.pointer.startswith(("/query/", "/header/")) and fault.code != "reused"
 
 
 async def _refused(_: Request, error: Exception) -> Response:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import IO, BinaryIO, Self
 
 from fastapi import Request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
@@ -27,6 +27,8 @@ _PIECE = 2**18
 
 class Form(BaseModel):
     """A file, and where it is somebody else's table, the mapping that makes statements of its rows."""
+
+    model_config = ConfigDict(json_schema_extra={"additionalProperties": False})
 
     file: str = Field(json_schema_extra={"contentMediaType": "application/octet-stream"})
     mapping: str = Field("", json_schema_extra={"contentMediaType": "application/yaml"})

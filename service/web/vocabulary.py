@@ -65,7 +65,7 @@ TAKEN: dict[str, Json] = {
     "If-None-Match": {"description": "the ETag of the answer that the client has", "example": '"0f3a"'},
     "If-Match": {
         "description": "the ETag of what the editor saw, several of which one has to be the present one, "
-        "or `*` for any; needed for an event, but for a dispute",
+        "or `*` for any",
         "example": "*",
     },
     "Idempotency-Key": {
@@ -90,6 +90,7 @@ TAKEN: dict[str, Json] = {
     },
     "Accept-Datetime": {
         "description": "asks for the page as it was then (RFC 7089); to the second, which means through its end",
+        "format": "http-date",
         "example": "Thu, 31 Jul 2025 12:00:00 GMT",
     },
 }  # fmt: skip
