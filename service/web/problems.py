@@ -75,7 +75,7 @@ def status_of(error: RegistryError) -> HTTPStatus:
 
 
 def _in_parameter(fault: Fault) -> bool:
-    return fault.pointer.startswith(("/query/", "/header/")) and fault.code != "reused"
+    return fault.pointer.startswith("/query/") or fault.pointer == "/header/last-event-id"
 
 
 async def _refused(_: Request, error: Exception) -> Response:
