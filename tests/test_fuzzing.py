@@ -18,5 +18,5 @@ def test_whatever_is_asked_the_answer_is_one_that_the_document_has(capfd: pytest
     assert "Stateful" in said
     walked = outcome.walked
     assert len(walked.links) > 140
-    assert len(walked.taken) > 0.9 * len(walked.links), str(walked)
-    assert len(walked.arrived) > 0.7 * len(walked.links), str(walked)
+    assert len(walked.taken) > 0.85 * len(walked.links), str(walked)
+    assert len(walked.arrived) > 0.65 * len(walked.links), str(walked)
