@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from service.domain.dates import BEGINNING, Bounds
 from service.domain.kinds import FAMILIES, parse_event
-from service.domain.statement import Event, Statement, tie_digest
+from service.domain.statement import Event, Statement, tie_digest, tie_text
 from service.domain.subject import Item, SubjectKey, SubjectState
 from service.domain.timeline import MOST_POSSIBLE
 
@@ -133,7 +133,7 @@ class Record:
             event_id=one.event_id,
             position=one.position,
             bounds=event.occurred.bounds if isinstance(event, Statement) else Bounds(BEGINNING, BEGINNING),
-            digest=tie_digest(one.content),
+            digest=tie_digest(tie_text(one.content)),
             origins=tuple(sorted(self._origins(one))),
             counts=counts,
             disputed=disputed,

@@ -35,15 +35,15 @@ def test_processes_that_write_by_turns_know_of_each_other(database: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("segments_of_a_subject", "segments"),
-    [(1, 10**6), (2, 10**6), (16, 0), (3, 12)],
+    ("segments_of_a_subject", "bytes_of_all"),
+    [(1, 10**9), (2, 10**9), (16, 0), (3, 200_000)],
     ids=["the-last-only", "the-last-two", "nothing", "little"],
 )
 def test_what_is_kept_of_a_subject_is_enough_or_else_it_is_read_again(
-    database: str, monkeypatch: pytest.MonkeyPatch, segments_of_a_subject: int, segments: int
+    database: str, monkeypatch: pytest.MonkeyPatch, segments_of_a_subject: int, bytes_of_all: int
 ) -> None:
     monkeypatch.setattr(revise, "LONGEST", segments_of_a_subject)
-    monkeypatch.setattr(revise, "MOST_KEPT", segments)
+    monkeypatch.setattr(revise, "MOST_KEPT", bytes_of_all)
     with bench(database) as registry:
 
         @so_many(25)

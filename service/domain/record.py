@@ -16,7 +16,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from service.domain.dates import BEGINNING, Bounds
 from service.domain.errors import Fault, Invalid, Misplaced, Refused
 from service.domain.quantities import LARGEST
-from service.domain.statement import Event, Source, Statement, Text, Value, check_printable, tie_digest
+from service.domain.statement import Event, Source, Statement, Text, Value, check_printable, tie_digest, tie_text
 from service.domain.subject import Item, SubjectKey, keys_of
 
 EVENT_ID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
@@ -243,12 +243,14 @@ class Effective:
         counts = not self.suppressed and all(dispute.rank is not Rank.DEPRECATED for dispute in self.disputes.values())
         if self.retracted or not (counts or (self.disputed and self.duplicate_of is None)):
             return None
+        text = tie_text(self.content)
         return Item(
             event=self.event,
             event_id=self.event_id,
             position=self.position,
             bounds=self.bounds,
-            digest=tie_digest(self.content),
+            digest=tie_digest(text),
+            size=len(text),
             origins=self.origins,
             counts=counts,
             disputed=self.disputed,

@@ -307,10 +307,14 @@ def canonical(content: dict[str, Any]) -> bytes:
     return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
 
 
-def tie_digest(content: dict[str, Any]) -> str:
-    """Orders statements of one moment by what they say, never by when they were recorded.
+def tie_text(content: dict[str, Any]) -> bytes:
+    """What orders statements of one moment: what they say, never when they were recorded.
 
     Sources are left out: a source that is added later must not change the order.
     """
-    said = {key: value for key, value in content.items() if key != "sources"}
-    return hashlib.sha256(canonical(said)).hexdigest()[:16]
+    return canonical({key: value for key, value in content.items() if key != "sources"})
+
+
+def tie_digest(text: bytes) -> str:
+    """The same in short."""
+    return hashlib.sha256(text).hexdigest()[:16]

@@ -45,6 +45,7 @@ class Item:
     position: int
     bounds: Bounds
     digest: str
+    size: int = 0  # of what it says, in bytes
     origins: tuple[str, ...] = ()
     counts: bool = True  # false: a rival that yields to another, shown beside the state only
     disputed: bool = False

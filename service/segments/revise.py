@@ -31,7 +31,8 @@ Burden = dict[SubjectKey, list[datetime]]  # when what a request says of each su
 LONGEST = 16  # segments of one plane that are kept from batch to batch
 MOST_CHANGES = 5_000  # rows that a replay gathers before it writes them
 LARGEST_DOCUMENT = 1 << 20  # bytes of rows in one insert
-MOST_KEPT = 6_000  # segments and statements of all planes together: some 60 MB
+MOST_KEPT = 64 << 20  # bytes of all planes together, as they stand in memory, about
+_WEIGHT = 8_000  # bytes of a segment or statement in memory, besides what they say
 
 
 def touches(revisions: Iterable[Revision]) -> Touches:
@@ -53,7 +54,12 @@ class _Live:
     segment: Segment
     since: int
     stored: bool
+    size: int = 0
     _causes: list[dict[str, Any]] | None = None
+
+    def __post_init__(self) -> None:
+        one = self.segment
+        self.size = len(one.state or b"") + len(one.causes) + len(one.possible) + len(one.rivals)
 
     @property
     def causes(self) -> list[dict[str, Any]]:
@@ -105,7 +111,7 @@ class _Plane:
     steps: Steps = field(default_factory=Steps)
     earlier: list[dict[str, Any]] = field(default_factory=list)  # the statements behind what lies before
     is_whole: bool = False  # nothing lies before
-    counted: int = 0  # segments and statements, when memory was last counted
+    weight: int = 0  # in memory, when that was last looked at
 
     def covers(self, since: datetime) -> bool:
         """Whether it can be folded anew from a valid time on: from the segment that holds just before."""
@@ -120,6 +126,11 @@ class _Plane:
         self.earlier = _references(self.earlier, gone)
         self.items = self.after(self.live[0].segment)
         self.steps = Steps()
+
+    def weigh(self) -> int:
+        """How many bytes it has in memory, about."""
+        said = sum(live.size for live in self.live) + sum(item.size for item in self.items)
+        return said * 2 + _WEIGHT * (len(self.live) + len(self.items))  # as text, and as what it means
 
     def after(self, opening: Segment) -> list[Item]:
         """The statements that become definite only after a segment has begun."""
@@ -185,7 +196,7 @@ class Planes:
 
     def __init__(self) -> None:
         self._planes: OrderedDict[SubjectKey, _Plane] = OrderedDict()
-        self._kept = 0  # segments and statements of all planes, as of the last `take`
+        self._kept = 0  # bytes of all planes, as of the last `take`
         self._touched: set[SubjectKey] = set()
         self._changes = Changes()
 
@@ -228,7 +239,7 @@ class Planes:
         loaded |= await _create(connection, new) if create else {key: _Plane(0, is_whole=True) for key in new}
         for key, plane in loaded.items():
             before = self._planes.pop(key, None)
-            self._kept -= before.counted if before else 0
+            self._kept -= before.weight if before else 0
             self._planes[key] = plane
         self._touched |= loaded.keys()
 
@@ -289,13 +300,13 @@ class Planes:
             plane = self._planes[key]
             plane.shorten()
             self._planes.move_to_end(key)
-            counted = len(plane.live) + len(plane.items)
-            self._kept += counted - plane.counted
-            plane.counted = counted
+            weight = plane.weigh()
+            self._kept += weight - plane.weight
+            plane.weight = weight
         self._touched.clear()
         while self._kept > MOST_KEPT:
             _, gone = self._planes.popitem(last=False)
-            self._kept -= gone.counted
+            self._kept -= gone.weight
 
     def _move(self, before: Effective | None, after: Effective, at: int) -> None:
         left = set(before.keys) - set(after.keys) if before else set()
