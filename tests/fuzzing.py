@@ -124,12 +124,15 @@ def _contributor(server: Server) -> str:
 @contextmanager
 def ending_all() -> Iterator[None]:
     """Where this process is asked to end, all that it has started ends first."""
+    asked = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
     def leave(number: int, frame: FrameType | None) -> NoReturn:
         del frame
+        for one in asked:
+            signal.signal(one, signal.SIG_IGN)  # once is enough: what ends is not to be left half done
         raise SystemExit(128 + number)
 
-    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+    before = {number: signal.signal(number, leave) for number in asked}
     try:
         yield
     finally:

@@ -697,7 +697,7 @@ def test_no_question_makes_the_service_fail(world: World, query: dict[str, str])
 def test_a_method_that_an_address_does_not_take_is_told_all_that_it_takes(world: World) -> None:
     answer = world.client.request("OPTIONS", "/v1/coalitions")
     check_problem(answer, 405)
-    assert answer.headers["Allow"] == "GET, POST"
+    assert answer.headers["Allow"] == "GET, HEAD, POST"
 
 
 def test_what_is_no_http_is_refused_like_everything_else(database: str) -> None:

@@ -78,6 +78,7 @@ async def get_version(request: Request) -> Response:
 )
 async def get_metrics(request: Request) -> Response:
     """How much has been done, for Prometheus. It tells how the register is used, and so is as open as reading."""
+    await takes_no_parameters(request)
     await may_read(request)
     served = services(request)
     async with served.pool.connection() as connection:

@@ -132,9 +132,10 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 def _methods_at(request: Request) -> list[str]:
-    """The methods that an address takes."""
+    """The methods that an address takes; where there is something to get there is its head."""
     matched = (route for route in request.app.router.routes if route.matches(request.scope)[0] is not Match.NONE)
-    return sorted({method for route in matched for method in route.methods})
+    methods = {method for route in matched for method in route.methods}
+    return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
 
 
 def failed(request_id: str) -> Response:
