@@ -72,7 +72,7 @@ TAKEN: dict[str, Json] = {
         "description": "makes a repetition safe: the same key and body have one effect",
         "minLength": 1,
         "maxLength": 255,
-        "pattern": "^[!-~]([ -~]*[!-~])?$",
+        "pattern": '^"*[!#-~]([ -~]*[!-~])?$',
     },
     "webhook-id": {
         "description": "names the message, the same at every attempt: the event's id",
