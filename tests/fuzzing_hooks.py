@@ -89,6 +89,7 @@ BEYOND = {
     "unknown_actor": "which names an actor goes by, in some sixty languages",
     "fixed": "what a merge patch may change",
     "reused": "which keys were used",
+    "entangled": "how much the statements of one request change what others made",
     "same_event": "that two events are different ones",
     "set_and_cleared": "that a field is not both stated and taken away",
     "int_type": "1.0 is an integer to JSON Schema, and here no way to write one",
