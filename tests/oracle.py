@@ -79,9 +79,14 @@ class Record:
         content = logged.content
         target = self.said.get(content.get("target", ""))
         match content["kind"]:
-            case "record.retracted" | "record.reinstated" as kind:
+            case "record.retracted":
                 assert target is not None
-                target.retracted = kind == "record.retracted"
+                target.retracted = True
+            case "record.reinstated":
+                assert target is not None
+                if not target.retracted:
+                    target.original = None
+                target.retracted = False
             case "record.corrected":
                 assert target is not None
                 patched = patch(target.content, content["changes"])

@@ -358,10 +358,11 @@ def _retract(draw: Draw, book: _Book) -> Json | None:
 
 
 def _reinstate(draw: Draw, book: _Book) -> Json | None:
-    if not book.retracted:
+    gone = book.retracted | book.twins
+    if not gone:
         return None
-    target = book.pick(draw, sorted(book.retracted))
-    book.retracted.remove(target)
+    target = book.pick(draw, sorted(gone))
+    (book.retracted if target in book.retracted else book.twins).remove(target)
     return {"kind": "record.reinstated", "target": f"#{target}", "reason": "other"}
 
 

@@ -614,6 +614,21 @@ def test_a_duplicate_counts_once_and_lends_its_sources(registry: Bench) -> None:
     assert [len(one["origins"]) for one in told.answer("2025-02-01").references] == [2]
 
 
+def test_what_was_marked_as_a_duplicate_by_mistake_counts_again_once_it_is_reinstated(registry: Bench) -> None:
+    told = Told(
+        registry,
+        delivered("2025-01-10", 5),
+        {**delivered("2025-01-10", 5), "summary": "Of another day.", "sources": [{"title": "Another report"}]},
+        note("duplicate", 1, original="#0"),
+        note("retracted", 1),
+        note("reinstated", 1),
+        note("reinstated", 1),
+    )
+
+    assert [told.arrived("2025-02-01", known=known) for known in (2, 3, 4, 5, 6)] == [10, 5, 5, 5, 10]
+    assert [len(one["origins"]) for one in told.answer("2025-02-01").references] == [1, 1]
+
+
 @pytest.mark.parametrize("settled", [False, True])
 def test_an_original_does_not_yield_to_its_own_duplicate(registry: Bench, *, settled: bool) -> None:
     ranks = [{"event_id": "#0", "rank": "normal"}, {"event_id": "#1", "rank": "preferred"}]

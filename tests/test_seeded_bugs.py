@@ -43,6 +43,12 @@ TELLING = (
         note("duplicate", 1, original="#0"),
         note("disputed", 0, rivals=[{"event_id": "#1"}]),
     ),
+    one_by_one(
+        delivered("2025-01-10", 5),
+        {**delivered("2025-01-12", 5), "sources": [{"title": "Another report"}]},
+        note("duplicate", 1, original="#0"),
+        note("reinstated", 1),
+    ),
 )
 
 
@@ -81,6 +87,7 @@ _close = Changes.close
 _fold = timeline.fold
 _next = timeline._next
 _weigh = record.weigh
+_reinstate = record.reinstate
 
 
 def _without_what_came_after(planes: Planes, revisions: Sequence[Revision], *, at: int) -> revise.Touches:
@@ -112,9 +119,14 @@ def _closed_elsewhere(changes: Changes, subject_id: int, live: Any, at: int, *, 
     _close(changes, subject_id, live, at + off)
 
 
-def _not_reinstated(before: Effective, *, at: int) -> Effective:
+def _not_reinstated(before: Effective, _: Effective | None, *, at: int) -> tuple[Effective, ...]:
     """A reinstatement is recorded and changes nothing."""
-    return replace(before, revision=at)
+    return (replace(before, revision=at),)
+
+
+def _reinstated_alone(before: Effective, original: Effective | None, *, at: int) -> tuple[Effective, ...]:
+    """What is no duplicate any more still lends its sources to what it duplicated."""
+    return _reinstate(before, original, at=at)[:1]
 
 
 def _recording_order(item: Item) -> tuple[datetime, datetime, int]:
@@ -157,6 +169,9 @@ SEEDS: dict[str, Seed] = {
         Changes, "close", lambda *given: _closed_elsewhere(*given, off=-1)
     ),
     "a reinstatement is ignored": lambda patch: patch.setattr(record, "reinstate", _not_reinstated),
+    "what was reinstated still counts for what it duplicated": lambda patch: patch.setattr(
+        record, "reinstate", _reinstated_alone
+    ),
     "equal moments are ordered by recording": lambda patch: patch.setattr(Item, "order", property(_recording_order)),
     "what holds before a moment includes the moment": lambda patch: patch.setattr(
         Planes, "_refold", _from_the_touched_moment_itself

@@ -105,7 +105,8 @@ def _record_level(event: record.RecordEvent, position: int, known: Known) -> tup
         return _settled(event, position, known)
     target = known.get_target(event.target, event.coalition)
     if isinstance(event, record.RecordReinstated):
-        return (record.reinstate(target, at=position),)
+        original = None if target.duplicate_of is None else known.by_position[target.duplicate_of]
+        return record.reinstate(target, original, at=position)
     if target.retracted and not isinstance(event, record.RecordRetracted):
         raise Refused("The event is retracted; reinstate it first.")
     if isinstance(event, record.RecordRetracted):

@@ -107,7 +107,7 @@ class RecordRetracted(RecordEvent):
 
 
 class RecordReinstated(RecordEvent):
-    """The retraction was wrong."""
+    """It stands after all: the retraction was wrong or, where there is none, that it was marked as a duplicate."""
 
     kind: Literal["record.reinstated"]
     reason: Reason
@@ -303,11 +303,17 @@ def retract(before: Effective, *, at: int) -> Effective:
     return replace(before, retracted=True, revision=at)
 
 
-def reinstate(before: Effective, *, at: int) -> Effective:
-    """The statement as reinstated; refused where it is not retracted."""
-    if not before.retracted:
-        raise Refused("The event is not retracted, so there is nothing to reinstate.")
-    return replace(before, retracted=False, revision=at)
+def reinstate(before: Effective, original: Effective | None, *, at: int) -> tuple[Effective, ...]:
+    """The statement once it stands again: no longer retracted or, where it was not, no longer a duplicate.
+
+    ``original`` is the statement that it duplicates; it too is another then. Refused where it stands already.
+    """
+    if before.retracted:
+        return (replace(before, retracted=False, revision=at),)
+    if original is None:
+        raise Refused("The event is neither retracted nor a duplicate, so there is nothing to reinstate.")
+    others = tuple(position for position in original.duplicates if position != before.position)
+    return (replace(before, duplicate_of=None, revision=at), replace(original, duplicates=others, revision=at))
 
 
 def mark_duplicate(target: Effective, original: Effective, *, at: int) -> tuple[Effective, Effective]:
