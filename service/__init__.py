@@ -13,6 +13,7 @@ The rooms, in the order in which a request flows through them:
     trial         what recording something would come to, with nothing recorded
     feed          the log, live, to whoever listens
     webhooks      the log, sent to whoever subscribed to it
+    forms         what a person fills in, as content of statements
     reading       what files of others say, as content of statements
     segments      the states between two valid times, as known between two positions
     access        who may do what: tokens

@@ -41,6 +41,12 @@ _REFUSED: Final = {
     "korea": "Two states go by that name. Send KP (North Korea) or KR (South Korea).",
 }
 
+_MEANT: Final = {
+    **dict.fromkeys(("england", "scotland", "wales", "northern ireland"), ("GB",)),
+    "congo": ("CD", "CG"),
+    "korea": ("KP", "KR"),
+}
+
 _LANGUAGES: Final = (
     "ar az be bg bn bs ca cs cy da de el es et eu fa fi fr ga gl he hi hr hu hy id is it ja ka kk ko lb lt "
     "lv mk ms mt nb nl nn pl pt ro ru sk sl sq sr sr_Latn sv sw th tr uk ur uz vi zh zh_Hant"
@@ -196,6 +202,17 @@ def find_actors(q: str, limit: int | None = None) -> list[Actor]:
     return [get_actor(code) for code in best[: None if limit is None else max(limit, 0)]]
 
 
+def suggest_actors(text: str, limit: int = 6) -> list[Actor]:
+    """List the countries and organisations that a text may mean which names none of them, or more than one."""
+    if len(text) > MAX_LENGTH:
+        return []
+    folded = _fold(text)
+    meant = (*_MEANT.get(folded, ()), *sorted(_index().get(folded, ())))
+    found = (actor.code for actor in find_actors(text, limit))
+    codes = list(dict.fromkeys((*meant, *found, *_near(folded))))
+    return [get_actor(code) for code in codes[:limit]]
+
+
 @lru_cache(maxsize=1_024)
 def codes_named(word: str) -> frozenset[str]:
     """Every country and organisation of which a name, in any language, has a word that begins with the text."""
@@ -255,9 +272,7 @@ def _parse_iso(text: str) -> str | None:
 
 
 def _unknown(folded: str) -> str:
-    english = {key: code for key, code, tier in _names() if tier < _FOREIGN and key[:4] != "org "}
-    near = get_close_matches(folded.removeprefix("org "), english, n=2 * _SUGGESTIONS, cutoff=0.7)
-    codes = list(dict.fromkeys(english[key] for key in near))[:_SUGGESTIONS]
+    codes = _near(folded)
     if codes:
         named = ", ".join(f"{name_of(code)} ({code})" for code in codes)
         return f"No actor goes by that code or name. Near to it: {named}."
@@ -265,6 +280,13 @@ def _unknown(folded: str) -> str:
         "No actor goes by that code or name. Send a country's ISO code or name, an organisation such as "
         "org:nato, or person:, group:, coalition: or force: and a slug."
     )
+
+
+def _near(folded: str) -> list[str]:
+    """The codes of what goes by almost that name in English."""
+    english = {key: code for key, code, tier in _names() if tier < _FOREIGN and key[:4] != "org "}
+    near = get_close_matches(folded.removeprefix("org "), english, n=2 * _SUGGESTIONS, cutoff=0.7)
+    return list(dict.fromkeys(english[key] for key in near))[:_SUGGESTIONS]
 
 
 def _fold(text: str) -> str:

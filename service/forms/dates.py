@@ -1,0 +1,83 @@
+"""What people write or pick for a date → EDTF."""
+
+from typing import Final, NamedTuple
+
+from service.domain.dates import parse_edtf
+from service.reading.mapping import Dates, Pattern
+from service.reading.phrases import parse_phrase
+
+_DATES: Final = Dates(
+    patterns=tuple(
+        Pattern(reads=reads, means=means)
+        for reads, means in (
+            ("on or before {date}", "../{date}"),
+            ("in or before {date}", "../{date}"),
+            ("by the end of {date}", "../{date}"),
+            ("by {date}", "../{date}"),
+            ("until {date}", "../{date}"),
+            ("between {from} and {to}", "{from}/{to}"),
+            ("from {from} to {to}", "{from}/{to}"),
+            ("about {date}", "{date}~"),
+            ("around {date}", "{date}~"),
+            ("on {date}", "{date}"),
+            ("in {date}", "{date}"),
+        )
+    )
+)
+
+
+class Precision(NamedTuple):
+    """One way to say how precisely a date is known; how it is called, and the EDTF of it."""
+
+    name: str
+    words: str
+    means: str
+
+
+PRECISIONS: Final = (
+    Precision("day", "on a day", "{date}"),
+    Precision("month", "in a month", "{date}"),
+    Precision("year", "in a year", "{date}"),
+    Precision("by", "on or before", "../{date}"),
+    Precision("between", "between two dates", "{date}/{until}"),
+)
+_LENGTHS: Final = {"day": 10, "month": 7, "year": 4}  # of a date to the day, the month, the year
+
+
+def parse_written(text: str) -> str:
+    """The EDTF of a date as people write it: EDTF itself, or words such as "by 17 March 2025".
+
+    What is no date stays as it was written: the model says what is wrong with it.
+    """
+    try:
+        parse_edtf(text)
+    except ValueError:
+        pass
+    else:
+        return text
+    try:
+        phrase = parse_phrase(text, _DATES)
+    except ValueError:
+        return text
+    return text if phrase is None else phrase.edtf
+
+
+def parse_picked(precision: str, date: str, until: str, *, about: bool) -> str:
+    """The EDTF of a date by its parts; raises ValueError, with a sentence, where they do not go together."""
+    chosen = next((one for one in PRECISIONS if one.name == precision), None)
+    if not date:
+        raise ValueError("Write the date beside how precisely it is known.")
+    if chosen is None and until:
+        raise ValueError("A second date belongs to “between two dates”; choose that, or leave it out.")
+    if chosen is not None and (chosen.name == "between") != bool(until):
+        raise ValueError("Between two dates takes both of them; everything else takes one.")
+    first, last = parse_written(date), parse_written(until)
+    sign = "~" if about else ""
+    if chosen is None:
+        return first + sign
+    longest = _LENGTHS.get(chosen.name)
+    if longest is not None:
+        if len(first) < longest:
+            raise ValueError(f"A date {chosen.words} says more: write one such as {'2025-07-10'[:longest]}.")
+        first = first[:longest]  # a day lies in its month, and in its year
+    return chosen.means.format(date=first + sign, until=last + sign)

@@ -1,0 +1,175 @@
+"""What a page shows of a form: each field with what was filled in, what it comes to, and what is wrong with it."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from service.domain.errors import Fault
+from service.domain.telling_dates import tell_date
+from service.forms.dates import PRECISIONS, Precision
+from service.forms.fields import Field, Form, Section, Widget
+from service.forms.reading import PICKED, Data, Filled, Unclear, tell_actors
+
+MOST_RADIOS = 6
+"""Up to so many options are shown all at once; more are in a list that opens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A field on a page."""
+
+    asked: Field
+    name: str
+    value: str = ""
+    values: tuple[str, ...] = ()
+    picked: Mapping[str, str] = field(default_factory=dict)  # the parts of a date
+    parts: tuple["Shown", ...] = ()  # of a group, or the rows of a list
+    errors: tuple[str, ...] = ()
+    echo: str = ""  # what was filled in, in plain words
+    unclear: tuple[Unclear, ...] = ()
+    opened: bool = False  # something is said here, or is wrong here
+
+    @property
+    def id(self) -> str:
+        """How it is called on the page."""
+        return f"f-{self.name.replace('.', '-')}"
+
+    @property
+    def widget(self) -> str:
+        """How it is shown: radio buttons or a list, and a text of several lines as such."""
+        if self.asked.widget is Widget.CHOICE:
+            return "radios" if len(self.asked.options) <= MOST_RADIOS else "list"
+        if self.asked.widget is Widget.LINE and "\n" in self.value:
+            return Widget.TEXT
+        return self.asked.widget
+
+    @property
+    def precisions(self) -> Sequence[Precision]:
+        """How precisely a date can be said to be known."""
+        return PRECISIONS
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong, for the summary: a sentence, and the field that it leads to."""
+
+    detail: str
+    label: str = ""
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A section on a page."""
+
+    section: Section
+    fields: tuple[Shown, ...]
+
+    @property
+    def opened(self) -> bool:
+        """Whether it is shown unfolded."""
+        return not self.section.folded or any(one.opened for one in self.fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A form as it is shown."""
+
+    parts: tuple[Part, ...]
+    problems: tuple[Problem, ...]
+
+
+def show(form: Form, filled: Filled, faults: Sequence[Fault] = (), *, add: str = "") -> Page:
+    """A form filled in, with what is wrong; ``add`` names the list that gets one more row."""
+    every = (*filled.faults, *faults)
+    bare = _shown(form, _Shower(filled, {}, add))
+    placed: dict[str, list[str]] = {}
+    problems = []
+    for fault in every:
+        name = _place(fault, bare)
+        detail = fault.detail if name is None else _said_by_label(fault.detail, name, bare)
+        problems.append(Problem(detail) if name is None else Problem(detail, _label(name, bare), bare[name].id))
+        placed.setdefault(name or "", []).append(detail)
+    shown = _shown(form, _Shower(filled, placed, add))
+    parts = tuple(Part(section, tuple(shown[path] for path in section.names)) for section in form.sections)
+    return Page(parts, tuple(dict.fromkeys(problems)))
+
+
+def _shown(form: Form, shower: "_Shower") -> dict[str, Shown]:
+    """Every field of a form, by its name."""
+    return {one.name: one for field in form.fields for one in _all(shower.show(field, field.name))}
+
+
+def _all(one: Shown) -> list[Shown]:
+    return [one, *(inner for part in one.parts for inner in _all(part))]
+
+
+def _label(name: str, shown: Mapping[str, Shown]) -> str:
+    """What a field is called: of a row, with its number."""
+    row = re.search(r"\.([0-9]+)(?:\.|$)", name)
+    words = shown[name].asked.label
+    return f"{words} ({int(row[1]) + 1})" if row else words
+
+
+def _place(fault: Fault, names: Mapping[str, object]) -> str | None:
+    """The field at which a fault is shown: the one that its pointer names, or the nearest around that; then the first
+    of those in it that its sentence names.
+    """
+    parts = [part.replace("~1", "/").replace("~0", "~") for part in fault.pointer.split("/")[1:]]
+    while parts and ".".join(parts) not in names:
+        parts.pop()
+    around = ".".join(parts)
+    named = (f"{around}.{word}" if around else word for word in re.findall("`([a-z_.]+)`", fault.detail))
+    return next((name for name in named if name in names), around or None)
+
+
+def _said_by_label(detail: str, name: str, shown: Mapping[str, Shown]) -> str:
+    """A sentence that names members, with the labels of their fields."""
+    around = name.rpartition(".")[0]
+
+    def called(found: re.Match[str]) -> str:
+        inner = (f"{name}.{found[1]}", f"{around}.{found[1]}" if around else found[1])
+        label = next((shown[one].asked.label for one in inner if one in shown), None)
+        return f"“{label}”" if label else found[1].replace("_", " ")
+
+    return re.sub("`([a-z_.]+)`", called, detail)
+
+
+class _Shower:
+    def __init__(self, filled: Filled, errors: Mapping[str, Sequence[str]], add: str) -> None:
+        self._data: Data = filled.data
+        self._unclear, self._errors, self._add = filled.unclear, errors, add
+
+    def show(self, one: Field, name: str) -> Shown:
+        """A field and all that is in it."""
+        values = tuple(self._data.get(name, ()))
+        value = values[-1] if values else ""
+        parts = self._parts(one, name)
+        errors = tuple(dict.fromkeys(self._errors.get(name, ())))
+        picked = {part: given[-1] for part in PICKED if (given := self._data.get(f"{name}.{part}"))}
+        opened = bool(value or picked or errors or self._add == name or any(part.opened for part in parts))
+        unclear = self._unclear.get(name, ())
+        return Shown(one, name, value, values, picked, parts, errors, _echo(one, value), unclear, opened)
+
+    def _parts(self, one: Field, name: str) -> tuple[Shown, ...]:
+        if one.widget is Widget.GROUP:
+            return tuple(self.show(part, f"{name}.{part.name}") for part in one.parts)
+        if one.widget is not Widget.ROWS:
+            return ()
+        form = re.compile(rf"{re.escape(name)}\.([0-9]+)(?:\..*)?")
+        rows = len({match[1] for key in self._data if (match := form.fullmatch(key))})
+        shown = rows + 1 if self._add == name or (rows == 0 and one.required) else rows
+        return tuple(self.show(one.parts[0], f"{name}.{number}") for number in range(shown))
+
+
+def _echo(one: Field, value: str) -> str:
+    if not value.strip():
+        return ""
+    if one.widget in (Widget.ACTOR, Widget.ACTORS):
+        return tell_actors(value)
+    if one.widget is Widget.DATE:
+        try:
+            return tell_date(value.strip())
+        except ValueError:
+            return ""
+    return ""
