@@ -9,7 +9,6 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api.writing import NOTES, Registration
 from service.domain.errors import Fault, Invalid
 from service.domain.kinds import KINDS, STATEMENTS, parse_event, parse_statement
 from service.domain.pledge import PledgeStated
@@ -18,6 +17,7 @@ from service.domain.telling_dates import tell_date, tell_occurred
 from service.forms.fields import Field, Widget, fields_of, form_around, form_of, kind_of
 from service.forms.reading import fill_form, read_form, slug_of
 from service.forms.shown import Page, Shown, show
+from service.web.writing import NOTES, Registration
 from tests import strategies
 
 Json = dict[str, Any]

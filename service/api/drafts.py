@@ -13,8 +13,7 @@ from service.api.answering import AskedKept, no_cursor, page_of_kept, rows_wante
 from service.api.changing import UNKEPT, Change, begin_change, changed
 from service.api.kept import ApprovalTried, DraftAnswer, DraftKept, DraftPage, DraftRecorded, DraftTried
 from service.api.outlines import listing
-from service.api.recording import WAITS, AskedWrite, begin, content_of, draft_json, put_up, record, tried
-from service.api.writing import WRITE, read_write
+from service.api.recording import WAITS, AskedWrite, begin, draft_json, put_up, record
 from service.domain.answers import Json
 from service.domain.errors import Fault, Invalid, Unknown
 from service.domain.record import is_event_id
@@ -28,6 +27,8 @@ from service.web.fields import members_of
 from service.web.problems import status_of
 from service.web.sending import JSON, PRIVATE, etag_of, send
 from service.web.serving import Door, Services, authorise, connections, services, takes_no_parameters
+from service.web.submitting import content_of, tried
+from service.web.writing import WRITE, read_write
 
 router = APIRouter(tags=["drafts"], route_class=Door)
 DRAFTS = listing(members_of(DraftPage))

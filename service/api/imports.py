@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from service.access import Caller, Role
 from service.api.answered import ImportEnd, ImportReport, ImportRow
-from service.api.recording import tried
+from service.web.submitting import tried
 from service.domain.answers import Json
 from service.domain.kinds import AnyStatement
 from service.load.checked import Spool

@@ -13,19 +13,18 @@ from service.access import Caller, Role
 from service.api.answered import Recorded as RecordedAnswer
 from service.api.answered import RecordedBatch, Tried, TriedBatch
 from service.api.kept import DraftKept
-from service.api.writing import Write
-from service.domain.answers import Json, Moment, shape
+from service.domain.answers import Json
 from service.domain.dates import render_instant
 from service.drafts.stored import Draft
-from service.log.append import Appended
-from service.log.codec import prepare
-from service.submission import Recorded, Retry, Submission
-from service.trial import Trial, try_out
+from service.submission import Retry
+from service.trial import try_out
 from service.web.asking import read_query
 from service.web.bodies import find_key
 from service.web.describing import Answer, Links, documented
 from service.web.sending import JSON, etag_of
 from service.web.serving import Services, authorise, services
+from service.web.submitting import submission_of, tried
+from service.web.writing import Write
 
 
 class AskedWrite(BaseModel):
@@ -98,26 +97,19 @@ async def record(request: Request, begun: Begun, write: Write, body: bytes) -> R
     served, caller = begun.served, begun.caller
     if not begun.dry_run and not caller.role.allows(Role.EDITOR):
         return await put_up(request, begun, write, body)
-    entries = tuple(prepare(event, event_id=served.new_id(), salt=served.new_salt()) for event in write.events)
-    stale_after = served.settings.stale_after_days
-    submission = Submission(
-        entries=entries,
-        recorded_by=caller.owner,
-        render=lambda recorded: orjson.dumps(content_of(recorded, stale_after, many=write.many)),
-        retry=retry_of(request, caller, body),
-        revision=write.revision,
-        listed=write.many,
-    )
+    submission = submission_of(served, caller, write, retry_of(request, caller, body))
     if begun.dry_run:
         trial = await try_out(served.pool, submission)
-        content = {"dry_run": True, **tried(trial, stale_after, many=write.many)}
+        content = {"dry_run": True, **tried(trial, served.settings.stale_after_days, many=write.many)}
         return Response(orjson.dumps(content), media_type=JSON, headers={"Cache-Control": "no-store"})
     answer = await served.recorder.record(submission)
     headers = {"Cache-Control": "no-store"}
     if answer.replayed:
         headers["Idempotency-Replayed"] = "true"
     if not write.many:
-        event_id = orjson.loads(answer.content)["event"]["event_id"] if answer.replayed else entries[0].event_id
+        event_id = (
+            orjson.loads(answer.content)["event"]["event_id"] if answer.replayed else submission.entries[0].event_id
+        )
         headers["Location"] = f"/v1/events/{event_id}"
         headers["ETag"] = etag_of(event_id, answer.position)
     return Response(answer.content, status_code=201, media_type=JSON, headers=headers)
@@ -165,40 +157,3 @@ def retry_of(request: Request, caller: Caller, body: bytes) -> Retry | None:
     if key is None:
         return None
     return Retry(f"token/{caller.owner}", key, hashlib.sha256(request.url.path.encode() + b"\x00" + body).digest())
-
-
-def content_of(recorded: Recorded, stale_after_days: int, *, many: bool) -> Json:
-    """The events that a request recorded, and the states that they produced."""
-    moment = Moment(recorded.at, stale_after_days, recorded.in_force)
-    states = [
-        shape(row.key, row.state, row.references, row.rivals, moment)
-        for row in recorded.states
-        if row.state is not None
-    ]
-    events = [_event(one) for one in recorded.events]
-    return {"events": events, "states": states} if many else {"event": events[0], "states": states}
-
-
-def tried(trial: Trial, stale_after_days: int, *, many: bool) -> Json:
-    """What would be answered, without the names and numbers that only recording gives."""
-    content = content_of(trial.recorded, stale_after_days, many=many)
-    for event in content["events"] if many else [content["event"]]:
-        for given in ("event_id", "position", "recorded_at", "recorded_by"):
-            del event[given]
-    for state in content["states"]:
-        for reference in state["statements"]:
-            if reference["position"] > trial.size:
-                reference |= {"event_id": None, "position": None}
-    similar = [[one.render() for one in found] for found in trial.similar]
-    return {**content, "similar": similar if many else similar[0]}
-
-
-def _event(one: Appended) -> Json:
-    return {
-        "event_id": one.entry.event_id,
-        "position": one.position,
-        "recorded_at": render_instant(one.recorded_at),
-        "recorded_by": one.recorded_by,
-        "schema_version": one.entry.event.version,
-        **one.entry.content,
-    }

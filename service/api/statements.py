@@ -6,10 +6,10 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from service.api.recording import begin, record, written
-from service.api.writing import NOTES, Registration, parse_batch, parse_coalition, parse_statement, read_note
 from service.domain.kinds import AnyStatement, Statements
 from service.web.bodies import find_versions, read_body
 from service.web.serving import Door
+from service.web.writing import NOTES, Registration, parse_batch, parse_coalition, parse_statement, read_note
 
 router = APIRouter(tags=["recording"], route_class=Door)
 
