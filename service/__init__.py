@@ -4,8 +4,9 @@ The rooms, in the order in which a request flows through them:
 
     cli, main     start the service and wire the rooms together
     load          imports of files, and the seeds, through the same write path
-    api           the door for programs: HTTP in, JSON out
+    api           the door for programs: HTTP in, JSON out; `admin` the door for people: pages and forms
     web           what the doors share: errors, the caller's rights, the basis of an answer
+    accounts      people who sign in: passwords, sessions, one-time links
     drafts        what waits for a second editor, and what becomes of it
     once          what is kept beside the log is changed once, however often that is sent
     record        the write path: appends what was prepared, in one transaction; `submission`: what is asked of it

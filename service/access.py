@@ -59,11 +59,16 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: the owner of the token, its role, and which token it is."""
+    """Who asks: in whose name, with which role, and by which token, or by which session of a person.
+
+    The owner of a token and the login of a person are names of one kind: both stand on what is recorded.
+    """
 
     owner: str
     role: Role
-    token_id: str
+    token_id: str | None
+    session_id: str | None = None
+    name: str = ""
 
 
 # --- tokens -----------------------------------------------------------------------------------------------------------

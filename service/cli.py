@@ -29,6 +29,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from service import memory
 from service.access import Role, Wanted, create_token, list_tokens, revoke_token
+from service.accounts.links import make_link
+from service.accounts.people import (
+    NewPerson,
+    add_person,
+    change_person,
+    disable_person,
+    enable_person,
+    get_person,
+    is_anybody_there,
+    list_people,
+    parse_person,
+)
 from service.api.imports import states_of
 from service.database import Connection, Pool, open_pool
 from service.domain.dates import render_instant
@@ -53,7 +65,9 @@ from service.reading.row import Rows
 from service.record import Recorder
 from service.segments import rebuild as rebuilding
 from service.settings import Settings
+from service.web.document import Application
 from service.web.malformed import protocol
+from service.web.serving import Services
 
 ROOT = Path(__file__).resolve().parent.parent
 SEEDS = ROOT / "seeds"
@@ -64,6 +78,8 @@ Result = TypeVar("Result")
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 token_app = typer.Typer(no_args_is_help=True, help="Tokens: who may do what.")
 app.add_typer(token_app, name="token")
+user_app = typer.Typer(no_args_is_help=True, help="Users: people who sign in.")
+app.add_typer(user_app, name="user")
 _talk = Console(stderr=True, highlight=False)
 _LOGGER = logging.getLogger("service.cli")  # also where this is the program itself
 
@@ -130,7 +146,7 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
     async def startup(self, sockets: Any = None) -> None:  # noqa: ANN401 - uvicorn's signature
-        """Starts, then prints the address and the local token."""
+        """Starts, then prints the address, the local token, and how to sign in."""
         await super().startup(sockets)
         if not self.started:
             return
@@ -142,7 +158,20 @@ class _Server(uvicorn.Server):
             print(f"token:   {self._secret}")
         else:
             print("token:   make one with ./run token new --role editor")
+        print(f"sign in: {await self._way_in(f'http://{shown}:{port}')}")
         sys.stdout.flush()
+
+    async def _way_in(self, address: str) -> str:
+        """The page to sign in on; as long as there is nobody who can, a link that makes the first admin, once."""
+        app = self.config.app
+        assert isinstance(app, Application)
+        served: Services = app.state.services
+        base = served.settings.public_url or address
+        async with served.pool.connection() as connection:
+            if await is_anybody_there(connection):
+                return f"{base}/admin"
+            lasts = timedelta(hours=served.settings.link_hours)
+            return base + await make_link(connection, None, by=None, lasts=lasts)
 
 
 @app.command()
@@ -293,8 +322,7 @@ def new_token(
 @token_app.command("list")
 def show_tokens() -> None:
     """List the tokens, also those that are over: id, role, owner, state, and when each was made, expires, was used."""
-    with _migrated() as url:
-        found = asyncio.run(_with_connection(url, lambda connection: list_tokens(connection, Wanted())))
+    found = _in_database(lambda connection: list_tokens(connection, Wanted()))
     rows = [
         (
             *(one.id, one.role, one.owner, one.condition),
@@ -309,8 +337,79 @@ def show_tokens() -> None:
 @token_app.command("revoke")
 def end_token(token_id: Annotated[str, typer.Argument(metavar="ID", help="as `token list` shows it")]) -> None:
     """End a token for ever. Running services forget it within five seconds."""
-    with _migrated() as url:
-        asyncio.run(_with_connection(url, lambda connection: revoke_token(connection, token_id, by=None)))
+    _in_database(lambda connection: revoke_token(connection, token_id, by=None))
+
+
+@user_app.command("add")
+def add_user(
+    login: Annotated[str, typer.Argument(help="stands on what they record, and never changes")],
+    role: Annotated[Role, typer.Option(help="what they may do")],
+    name: Annotated[str, typer.Option(help="as others see them; default: the login")] = "",
+    email: Annotated[str, typer.Option(help="by which a provider of OpenID Connect knows them")] = "",
+) -> None:
+    """Let somebody sign in: prints a link with which they set their password, once."""
+    new = parse_person({"login": login, "name": name or login, "role": role, "email": email})
+
+    async def add(connection: Connection) -> str:
+        async with connection.transaction():
+            await add_person(connection, new, by=None)
+            return await _link(connection, new.login)
+
+    print(_in_database(add))
+
+
+@user_app.command("link")
+def link_user(login: Annotated[str, typer.Argument(help="as `user list` shows it")]) -> None:
+    """Print a new link with which somebody sets their password, once; the password that they have works until then."""
+    print(_in_database(lambda connection: _link(connection, login)))
+
+
+async def _link(connection: Connection, login: str) -> str:
+    settings = _settings()
+    shown = f"[{settings.host}]" if ":" in settings.host else settings.host
+    base = settings.public_url or f"http://{shown}:{settings.port}"
+    return base + await make_link(connection, login, by=None, lasts=timedelta(hours=settings.link_hours))
+
+
+@user_app.command("list")
+def show_users() -> None:
+    """List who may sign in: login, role, state, name, e-mail address, when they were last here."""
+    rows = [
+        (
+            *(one.login, one.role, one.condition, one.name, one.email or "-"),
+            "-" if one.last_used_at is None else render_instant(one.last_used_at),
+        )
+        for one in _in_database(list_people)
+    ]
+    for row in [("login", "role", "state", "name", "email", "last_used_at"), *rows]:
+        print(*row, sep="\t")
+
+
+@user_app.command("role")
+def change_user(
+    login: Annotated[str, typer.Argument(help="as `user list` shows it")],
+    role: Annotated[Role, typer.Argument(help="what they may do from now on")],
+) -> None:
+    """Give somebody another role; it counts at once."""
+
+    async def change(connection: Connection) -> None:
+        one = await get_person(connection, login)
+        await change_person(connection, NewPerson(login=one.login, name=one.name, role=role, email=one.email))
+
+    _in_database(change)
+
+
+@user_app.command("disable")
+def disable_user(login: Annotated[str, typer.Argument(help="as `user list` shows it")]) -> None:
+    """End all that somebody can do: their sessions and links at once, tokens in their name within five seconds."""
+    ended = _in_database(lambda connection: disable_person(connection, login, by=None))
+    print(f"tokens revoked: {len(ended)}")
+
+
+@user_app.command("enable")
+def enable_user(login: Annotated[str, typer.Argument(help="as `user list` shows it")]) -> None:
+    """Let somebody sign in again; what was ended stays ended."""
+    _in_database(lambda connection: enable_person(connection, login))
 
 
 # --- what the commands share ------------------------------------------------------------------------------------------
@@ -400,6 +499,11 @@ async def _recording(url: str) -> AsyncIterator[tuple[Pool, Recorder]]:
 async def _with_connection(url: str, work: Callable[[Connection], Coroutine[Any, Any, Result]]) -> Result:
     async with open_pool(url, size=2) as pool, pool.connection() as connection:
         return await work(connection)
+
+
+def _in_database(work: Callable[[Connection], Coroutine[Any, Any, Result]]) -> Result:
+    with _migrated() as url:
+        return asyncio.run(_with_connection(url, work))
 
 
 async def _new_token(url: str, role: Role, owner: str, expires_at: datetime | None) -> str:

@@ -7,6 +7,8 @@ from datetime import datetime
 
 from service import memory
 from service.access import Access
+from service.admin import account, people, signing_in, start, static
+from service.admin import tokens as token_pages
 from service.api import (
     actors,
     coalitions,
@@ -89,6 +91,9 @@ def create_app(
     busiest_first = (statements, commitments, coalitions, subjects, timeline, events, actors)
     for room in (*busiest_first, drafts, tokens, webhooks, imports, docs, kinds_of_problem, operations):
         app.router.routes.extend(room.router.routes)
+    for page in (static, signing_in, start, account, people, token_pages):
+        app.router.routes.extend(page.router.routes)
+    app.router.routes.extend(start.last.routes)
 
     app.add_middleware(Suffixes)
     app.add_middleware(PinnedAnswers, most_bytes=settings.pinned_cache_bytes, metrics=metrics)

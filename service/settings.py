@@ -2,6 +2,7 @@
 
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -14,6 +15,17 @@ Network = IPv4Network | IPv6Network
 def parse_networks(text: str) -> tuple[Network, ...]:
     """Networks, separated by commas; raises ValueError."""
     return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
+
+
+def parse_origin(text: str) -> str:
+    """The scheme, host and port of an address, or nothing; raises ValueError where it says more."""
+    text = text.strip().rstrip("/")
+    parts = urlsplit(text)
+    if text and (
+        parts.scheme not in ("http", "https") or not parts.hostname or text != f"{parts.scheme}://{parts.netloc}"
+    ):
+        raise ValueError("is no address such as https://registry.example, without a path")
+    return text.lower()
 
 
 class Settings(BaseSettings):
@@ -48,9 +60,20 @@ class Settings(BaseSettings):
     trusted_proxies: str = Field(
         "", description="addresses or networks of proxies whose X-Forwarded-For is believed, separated by commas"
     )
+    public_url: str = Field(
+        "", description="address under which browsers reach the service, such as https://registry.example"
+    )
+    session_idle_minutes: int = Field(240, ge=1, le=525_600, description="after how long unused a session ends")
+    session_hours: int = Field(168, ge=1, le=8_760, description="after how long a session ends in any case")
+    link_hours: int = Field(48, ge=1, le=8_760, description="for how long a link works that is good for one use")
     webhook_networks: str = Field(
         "", description="networks of one's own that webhooks may reach, separated by commas, such as 10.0.0.0/8"
     )
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_an_origin(cls, text: str) -> str:
+        return parse_origin(text)
 
     @field_validator("webhook_networks", "trusted_proxies")
     @classmethod

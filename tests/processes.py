@@ -138,6 +138,7 @@ class Server:
         self.host, _, port = address.removeprefix("http://").rpartition(":")
         self.port = int(port)
         self.token = self._read("token:")
+        self.way_in = self._read("sign in:")
 
     def _read(self, name: str) -> str:
         """The rest of the next line, which has to begin with a name."""

@@ -22,11 +22,10 @@ from starlette.types import Message
 
 from service.domain.dates import parse_instant
 from service.main import create_app
-from service.web.document import described
+from service.web.document import described, doors_among
 from service.web.fields import Column, Kind, Sheet
 from service.web.formats import FORMATS
 from service.web.sending import TableResponse
-from service.web.serving import Door
 from service.web.tables import write_csv
 from tests.conftest import fresh_database
 from tests.processes import ROOT, environment
@@ -132,8 +131,8 @@ def test_every_view_comes_in_every_format_by_suffix_or_by_accept(
 
 def test_every_address_that_selects_members_has_tables_that_are_tried_here(filled: TestClient) -> None:
     seen = [address_of(filled, path).partition("?")[0].split("/") for path in VIEWS]
-    for door in create_app(settings_for("")).router.routes:
-        if isinstance(door, Door) and "fields" in getattr(described(door).asked, "model_fields", ()):
+    for door in doors_among(create_app(settings_for("")).router.routes):
+        if "fields" in getattr(described(door).asked, "model_fields", ()):
             parts = door.path_format.split("/")
             assert any(
                 len(parts) == len(path)

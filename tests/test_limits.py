@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from service.main import create_app
 from service.settings import Settings
-from service.web.limits import NEVER_LIMITED, SECONDS, Windows, _network_of
+from service.web.limits import NEVER_LIMITED, SECONDS, Windows, network_of
 from tests.processes import open_folder, serving
 from tests.registry import allow, client_of, post, register, registry, settings_for, statement
 
@@ -189,7 +189,7 @@ def test_windows_that_have_ended_are_forgotten() -> None:
     ],
 )
 def test_an_address_of_ipv6_counts_with_its_network(address: str, client: str) -> None:
-    assert _network_of(address) == client
+    assert network_of(address) == client
 
 
 def _statuses(port: int, forwarded: list[str]) -> list[int]:

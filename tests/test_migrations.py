@@ -12,6 +12,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from service import access
+from service.accounts import tables as account_tables
 from service.database import METADATA, OPEN
 from service.domain.dates import END
 from service.domain.errors import Unavailable
@@ -30,6 +31,7 @@ DECLARED = {
     access.token.name,
     webhook_tables.webhook.name,
     drafts.draft.name,
+    account_tables.person.name,
 }
 
 

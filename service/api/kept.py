@@ -145,8 +145,9 @@ class TokenMade(TokenAnswer):
     secret: str = Field(examples=["pr_"])
 
 
-class Me(TokenAnswer):
-    """Whose token the request was sent with, and what it allows."""
+class Me(Shape):
+    """In whose name the request was sent, and what that allows."""
 
     owner: str
     role: Role
+    token: TokenShown | None = Field(description="null: somebody is signed in")

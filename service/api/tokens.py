@@ -100,12 +100,14 @@ async def get_one_token(request: Request, token_id: str) -> Response:
     ),
 )
 async def get_me(request: Request) -> Response:
-    """Whose token the request was sent with, and what it allows."""
+    """In whose name the request was sent, and what that allows."""
     await takes_no_parameters(request)
     caller = await authorise(request, Role.READER)
-    async with connections(request).connection() as connection:
-        found = await get_token(connection, caller.token_id)
-    content = {"owner": caller.owner, "role": caller.role, "token": _shown(found)}
+    shown = None
+    if caller.token_id is not None:
+        async with connections(request).connection() as connection:
+            shown = _shown(await get_token(connection, caller.token_id))
+    content = {"owner": caller.owner, "role": caller.role, "token": shown}
     return send(request, content, headers={"Cache-Control": PRIVATE})
 
 

@@ -68,7 +68,7 @@ def render_document(
     routes: Iterable[BaseRoute], sends: Mapping[str, Described], title: str, release: str, version: str
 ) -> Json:
     """The OpenAPI document of all routes, and of what subscribers are sent."""
-    doors = [route for route in routes if isinstance(route, Door)]
+    doors = doors_among(routes)
     schemas = Schemas([*map(described, doors), *sends.values()])
     paths: dict[str, Json] = {}
     for door in sorted(doors, key=lambda one: one.path_format):
@@ -100,6 +100,11 @@ def render_document(
     }
     document["components"]["schemas"] = schemas.needed_by(document)
     return document
+
+
+def doors_among(routes: Iterable[BaseRoute]) -> list[Door]:
+    """The routes that stand in the document: those for programs."""
+    return [route for route in routes if isinstance(route, Door) and route.include_in_schema]
 
 
 def described(door: Door) -> Described:

@@ -158,12 +158,12 @@ def _secret_in(scope: Scope) -> str | None:
 
 def _address_in(scope: Scope) -> str:
     address = scope["client"]
-    return f"address {_network_of(address[0])}" if address else "address"
+    return f"address {network_of(address[0])}" if address else "address"
 
 
 @lru_cache(maxsize=10_000)
-def _network_of(address: str) -> str:
-    """The address; of IPv6 the network, which is one customer's, unless it stands for an address of IPv4."""
+def network_of(address: str) -> str:
+    """An address, as what it is counted by; of IPv6 the network, which is one customer's, but for addresses of IPv4."""
     try:
         parsed = ip_address(address)
     except ValueError:

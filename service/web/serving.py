@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from fastapi import Request
 from fastapi.routing import APIRoute
@@ -12,6 +12,8 @@ from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from service.access import Access, Caller, Found, Role, TokenState
+from service.accounts import sessions
+from service.accounts.sessions import Lifetime
 from service.database import Pool
 from service.domain import errors
 from service.domain.errors import Fault, Invalid, RegistryError
@@ -20,8 +22,12 @@ from service.feed import Feed
 from service.load.room import Places
 from service.record import Recorder
 from service.settings import Settings
+from service.web.cookies import CROSS_SITE, find_secret, is_cross_site
 from service.web.metrics import Metrics
 from service.webhooks.courier import Courier
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Methods that change nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +164,7 @@ def token_in(authorization: str) -> str | None:
     return secret.strip() if scheme.lower() == "bearer" else None
 
 
-async def _find_caller(request: Request, served: Services) -> Caller | None:
+async def _find_by_token(request: Request, served: Services) -> Caller | None:
     given = request.headers.get("authorization")
     if given is None:
         return None
@@ -171,14 +177,44 @@ async def _find_caller(request: Request, served: Services) -> Caller | None:
     return found
 
 
+async def find_person(request: Request, served: Services) -> Caller | None:
+    """Who is signed in with the cookie of the request; None where there is none, or its session is over.
+
+    A browser sends the cookie along whoever asks it to: what would change something has to come from our own pages,
+    else it raises `Forbidden`.
+    """
+    secret = find_secret(request, served.settings.public_url)
+    if secret is None:
+        return None
+    if request.method not in SAFE and is_cross_site(request, served.settings.public_url):
+        raise Forbidden(CROSS_SITE)
+    async with served.pool.connection() as connection:
+        caller = await sessions.find_caller(connection, secret, lifetime(served.settings).idle)
+    if caller is not None:
+        request.scope["owner"] = caller.owner
+    return caller
+
+
+def lifetime(settings: Settings) -> Lifetime:
+    """How long sessions last."""
+    return Lifetime(timedelta(minutes=settings.session_idle_minutes), timedelta(hours=settings.session_hours))
+
+
 async def authorise(request: Request, needed: Role) -> Caller:
     """The caller, whose role has to allow what is needed; raises `Unauthenticated` or `Forbidden`."""
-    caller = await _find_caller(request, services(request))
+    served = services(request)
+    caller = await _find_by_token(request, served) or await find_person(request, served)
     if caller is None:
-        raise Unauthenticated("This needs a token: send Authorization: Bearer and your token.")
-    if not caller.role.allows(needed):
-        raise Forbidden(f"This needs the role {needed}; your token has the role {caller.role}.")
+        raise Unauthenticated("This needs a token: send Authorization: Bearer and your token; or sign in.")
+    check_role(caller, needed)
     return caller
+
+
+def check_role(caller: Caller, needed: Role) -> None:
+    """Raises `Forbidden` where the caller's role does not allow what is needed."""
+    if not caller.role.allows(needed):
+        whose = "your token has" if caller.token_id is not None else "you have"
+        raise Forbidden(f"This needs the role {needed}; {whose} the role {caller.role}.")
 
 
 async def may_read(request: Request) -> None:
@@ -186,8 +222,8 @@ async def may_read(request: Request) -> None:
     if "\x00" in request.scope["path"]:
         raise errors.Unknown("Nothing is recorded under this name.")
     served = services(request)
-    caller = await _find_caller(request, served)
-    if caller is None and not served.settings.reading_is_open:
+    caller = await _find_by_token(request, served)
+    if caller is None and not served.settings.reading_is_open and await find_person(request, served) is None:
         raise Unauthenticated("Reading needs a token here: send Authorization: Bearer and your token.")
 
 

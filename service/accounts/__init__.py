@@ -1,0 +1,6 @@
+"""People who sign in.
+
+`people` who they are, and their roles · `passwords` what is kept of one, and which will do · `sessions` where somebody
+is signed in · `links` ways in that work once · `guessing` waits for whoever guesses · `signing_in` all of that
+together · `browsers` which one, in plain words.
+"""

@@ -1,0 +1,77 @@
+"""Who may see a page, and that what a form sends comes from our own: both before anything else is looked at."""
+
+from http import HTTPStatus
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from service.access import Caller, Role
+from service.admin.pages import render, see
+from service.domain.errors import RegistryError
+from service.web.cookies import CROSS_SITE, is_cross_site
+from service.web.kinds_of_problem import KINDS
+from service.web.problems import status_of
+from service.web.serving import SAFE, Door, Forbidden, Unauthenticated, check_role, find_person, services
+
+SIGN_IN = "/admin/sign-in"
+
+
+class Page(Door):
+    """A route that answers with pages: what it refuses is a page too, and whoever is not signed in is led there."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        request = Request(scope, receive, send)
+        try:
+            if request.method not in SAFE and is_cross_site(request, services(request).settings.public_url):
+                raise Forbidden(CROSS_SITE)
+            await super().handle(scope, receive, send)
+        except Unauthenticated:
+            await _to_sign_in(request)(scope, receive, send)
+        except RegistryError as error:
+            await refused(request, error)(scope, receive, send)
+
+
+def pages() -> APIRouter:
+    """A router for pages: they stand in no document of the API."""
+    return APIRouter(route_class=Page, include_in_schema=False)
+
+
+async def signed_in(request: Request, needed: Role = Role.READER) -> Caller:
+    """Who is signed in, whose role has to allow what is needed; raises `Unauthenticated` or `Forbidden`."""
+    caller = await find_person(request, services(request))
+    if caller is None:
+        raise Unauthenticated("Sign in first.")
+    request.scope["caller"] = caller
+    check_role(caller, needed)
+    return caller
+
+
+def refused(request: Request, error: RegistryError) -> Response:
+    """A refusal as a page."""
+    status = status_of(error)
+    return render(
+        request, "refused.html", status=status, title=KINDS[status].title, detail=error.detail, refusals=error.faults
+    )
+
+
+def _to_sign_in(request: Request) -> Response:
+    """Leads to the page to sign in on, and from there back: to the page, not to what was sent to it."""
+    if request.method not in SAFE:
+        return see(SIGN_IN)
+    query = request.scope["query_string"].decode("latin-1")
+    path = request.scope["raw_path"].decode("latin-1") + (f"?{query}" if query else "")
+    return see(f"{SIGN_IN}?next={quote(path, safe='')}")
+
+
+def local_path(text: str | None) -> str:
+    """Where to go on after signing in: an address of a page of ours, else the first one."""
+    begins_well = text is not None and (text == "/admin" or text.startswith("/admin/"))
+    is_plain = text is not None and text.isascii() and text.isprintable() and "\\" not in text
+    return text if text is not None and begins_well and is_plain else "/admin"
+
+
+UNSENT = HTTPStatus.UNPROCESSABLE_ENTITY
+"""The status of a page that shows a form again, with what is wrong in it."""

@@ -1,0 +1,105 @@
+"""How a page is made and sent: templates, what every page says of itself, and the way to the next one."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from http import HTTPStatus
+from pathlib import Path
+from typing import NamedTuple
+
+from fastapi import Request
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.responses import RedirectResponse, Response
+
+from service.access import Caller, Role
+from service.admin.static import address_of
+from service.ids import new_event_id
+
+STRICT = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; form-action 'self'; "
+        "frame-ancestors 'none'; base-uri 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+"""What every page is sent with. Without a referrer a browser would not say either where a form comes from."""
+
+
+class Entry(NamedTuple):
+    """A page that is always one step away, for those whose role allows it."""
+
+    path: str
+    label: str
+    role: Role
+
+
+NAVIGATION = (
+    Entry("/admin/people", "People", Role.ADMIN),
+    Entry("/admin/tokens", "Tokens", Role.ADMIN),
+)  # fmt: skip
+
+
+def shown_instant(at: datetime | None) -> str:
+    """An instant as people read it, in UTC."""
+    return "never" if at is None else f"{at.astimezone(UTC):%-d %B %Y, %H:%M} UTC"
+
+
+_ENVIRONMENT = Environment(
+    loader=FileSystemLoader(Path(__file__).with_name("templates")),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    auto_reload=False,
+)
+_ENVIRONMENT.globals |= {"address_of": address_of, "new_key": new_event_id}
+_ENVIRONMENT.filters |= {"instant": shown_instant}
+
+
+def caller_of(request: Request) -> Caller | None:
+    """Who is signed in, as far as the page has looked."""
+    found: Caller | None = request.scope.get("caller")
+    return found
+
+
+def render(
+    request: Request,
+    template: str,
+    *,
+    status: int = HTTPStatus.OK,
+    headers: Mapping[str, str] | None = None,
+    **values: object,
+) -> Response:
+    """A page of a template; it knows who is signed in, where it is, and which pages are one step away."""
+    caller, path = caller_of(request), request.scope["path"]
+    shared = {
+        "caller": caller,
+        "path": path,
+        "navigation": [one for one in NAVIGATION if caller is not None and caller.role.allows(one.role)],
+        "done": DONE.get(request.query_params.get("done", "")),
+        "faults": (),
+    }
+    body = _ENVIRONMENT.get_template(template).render({**shared, **values})
+    return Response(body, status, media_type="text/html; charset=utf-8", headers={**STRICT, **(headers or {})})
+
+
+DONE = {
+    "welcome": "Your password is set, and you are signed in.",
+    "password": "Your password was changed. Wherever else you were signed in, you no longer are.",
+    "session": "The session was ended.",
+    "sessions": "The sessions were ended.",
+    "out": "You have signed out.",
+    "disabled": "This person is out: all sessions and links have ended, and the tokens in their name are revoked.",
+    "revoked": "The token is revoked.",
+    "changed": "The change was saved.",
+    "enabled": "This person can sign in again. What was ended stays ended: tokens and sessions are made anew.",
+}
+"""What a page says has just been done, by the word that the address has for it."""
+
+
+def see(path: str, done: str | None = None) -> Response:
+    """The way to another page after something was done: a reload there does nothing twice."""
+    address = path if done is None else f"{path}?done={done}"
+    return RedirectResponse(address, HTTPStatus.SEE_OTHER, headers={"Cache-Control": "no-store"})

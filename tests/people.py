@@ -1,0 +1,71 @@
+"""People under test: who may sign in, and a browser in which somebody has."""
+
+import hashlib
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+import psycopg
+from pwdlib import PasswordHash
+from starlette.testclient import TestClient
+
+from service.main import create_app
+from service.web.document import Application
+from tests.registry import settings_for
+
+PASSWORD = "four blue tables"
+ORIGIN = "http://testserver"
+COOKIE = "registry_session"
+
+
+@cache
+def kept_of(password: str) -> str:
+    """What is kept of a password; slow to make, and the same for all who have it."""
+    return PasswordHash.recommended().hash(password)
+
+
+def add_person(url: str, login: str = "jane", role: str = "admin", name: str = "", password: str = PASSWORD) -> None:
+    """Puts somebody into the database who can sign in."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO person (login, name, role, password, created_at) VALUES (%s, %s, %s, %s, now())",
+            (login, name or login.title(), role, kept_of(password)),
+        )
+
+
+def begin_session(url: str, login: str = "jane") -> str:
+    """Signs somebody in, without a password; answers the cookie."""
+    secret = secrets.token_urlsafe(32)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO session (hash, login, began_at, last_used_at, expires_at, address, browser)"
+            " VALUES (%s, %s, now(), now(), now() + interval '1 day', '192.0.2.1', 'Firefox on Linux')",
+            (hashlib.sha256(secret.encode()).digest(), login),
+        )
+    return secret
+
+
+def sends_like_a_browser(client: TestClient, cookie: str | None = None) -> TestClient:
+    """The client, with what a browser says of forms from our own pages, and with the cookie of a session."""
+    client.headers["Origin"] = ORIGIN
+    client.follow_redirects = False
+    if cookie is not None:
+        client.cookies.set(COOKIE, cookie)
+    return client
+
+
+@contextmanager
+def opened(url: str, **settings: object) -> Iterator[TestClient]:
+    """A running registry, and a browser in which nobody is signed in."""
+    app: Application = create_app(settings_for(url, **settings))
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield sends_like_a_browser(client)
+
+
+@contextmanager
+def browser(url: str, login: str = "jane", role: str = "admin", **settings: object) -> Iterator[TestClient]:
+    """A running registry, and a browser in which a new person of a role is signed in."""
+    add_person(url, login, role)
+    with opened(url, **settings) as client:
+        yield sends_like_a_browser(client, begin_session(url, login))
