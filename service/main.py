@@ -6,8 +6,9 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 
 from service import memory
-from service.access import Access
-from service.admin import account, people, signing_in, start, static
+from service.access import Access, Role
+from service.accounts.openid import Client, Provider
+from service.admin import account, people, providing, signing_in, start, static
 from service.admin import tokens as token_pages
 from service.api import (
     actors,
@@ -23,6 +24,7 @@ from service.api import (
     webhooks,
 )
 from service.database import open_pool
+from service.domain.errors import Unavailable
 from service.drafts.deciding import Drafts
 from service.feed import Feed
 from service.ids import new_event_id
@@ -30,7 +32,7 @@ from service.journal import Journal
 from service.load.room import Places
 from service.log.codec import SALT_BYTES
 from service.record import Recorder
-from service.settings import Settings, parse_networks
+from service.settings import Settings, parse_networks, parse_pairs
 from service.web import docs, kinds_of_problem, operations
 from service.web.document import Application
 from service.web.formats import Suffixes
@@ -56,6 +58,7 @@ def create_app(
 ) -> Application:
     """The application over a migrated database; clock, ids, salts, look-up of hosts and journal are arguments."""
     metrics, url = Metrics(), settings.database_url
+    provider = _provider(settings)
     addresses = Addresses(parse_networks(settings.webhook_networks), resolve)
     sender = Sender(addresses, clock, agent=f"pledge-registry/{operations.VERSION}")
 
@@ -72,8 +75,8 @@ def create_app(
             waiting = Drafts(pool, writing, recorder, new_id=new_id, new_salt=new_salt)
             access, importing = Access(writing, now=clock), Places(settings.imports_at_once)
             app.state.services = Services(
-                settings, pool, writing, recorder, feed, courier, access, waiting, importing, metrics, clock, new_id,
-                new_salt,
+                settings, pool, writing, recorder, feed, courier, access, waiting, importing, provider, metrics, clock,
+                new_id, new_salt,
             )  # fmt: skip
             yield
 
@@ -91,7 +94,7 @@ def create_app(
     busiest_first = (statements, commitments, coalitions, subjects, timeline, events, actors)
     for room in (*busiest_first, drafts, tokens, webhooks, imports, docs, kinds_of_problem, operations):
         app.router.routes.extend(room.router.routes)
-    for page in (static, signing_in, start, account, people, token_pages):
+    for page in (static, signing_in, providing, start, account, people, token_pages):
         app.router.routes.extend(page.router.routes)
     app.router.routes.extend(start.last.routes)
 
@@ -100,6 +103,26 @@ def create_app(
     app.add_middleware(Limited, reads=settings.reads_per_minute, writes=settings.writes_per_minute, metrics=metrics)
     app.add_middleware(Observed, metrics=metrics, journal=journal)
     return app
+
+
+def _provider(settings: Settings) -> Provider | None:
+    """The provider that people sign in by, where one is set."""
+    if not settings.oidc_issuer:
+        return None
+    given = parse_pairs(settings.oidc_roles) or {role.value: role.value for role in Role}
+    try:
+        roles = {said: Role(meant) for said, meant in given.items()}
+    except ValueError:
+        raise Unavailable(f"OIDC_ROLES names a role that there is not; there are {', '.join(Role)}.") from None
+    return Provider(
+        Client(
+            settings.oidc_issuer,
+            settings.oidc_client_id,
+            settings.oidc_client_secret.get_secret_value(),
+            settings.oidc_role_claim,
+            roles,
+        )
+    )
 
 
 def _both(first: Callable[[], None], second: Callable[[], None]) -> Callable[[], None]:

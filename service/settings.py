@@ -4,7 +4,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.journal import Level, Look
@@ -26,6 +26,14 @@ def parse_origin(text: str) -> str:
     ):
         raise ValueError("is no address such as https://registry.example, without a path")
     return text.lower()
+
+
+def parse_pairs(text: str) -> dict[str, str]:
+    """What means what, as `name=value`, separated by commas; raises ValueError."""
+    pairs = [part.rpartition("=") for part in text.split(",") if part.strip()]
+    if not all(name.strip() and value.strip() for name, _, value in pairs):
+        raise ValueError("is no list such as staff=editor,leads=approver")
+    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 class Settings(BaseSettings):
@@ -66,6 +74,13 @@ class Settings(BaseSettings):
     session_idle_minutes: int = Field(240, ge=1, le=525_600, description="after how long unused a session ends")
     session_hours: int = Field(168, ge=1, le=8_760, description="after how long a session ends in any case")
     link_hours: int = Field(48, ge=1, le=8_760, description="for how long a link works that is good for one use")
+    oidc_issuer: str = Field("", description="address of a provider of OpenID Connect; empty: none")
+    oidc_client_id: str = Field("", description="the name under which the provider knows the service")
+    oidc_client_secret: SecretStr = Field(SecretStr(""), description="with which the service shows that it is that")
+    oidc_role_claim: str = Field("", description="claim that gives roles; empty: who signs in was invited, by e-mail")
+    oidc_roles: str = Field(
+        "", description="what the claim's values mean, such as staff=editor,leads=approver; empty: they are the roles"
+    )
     webhook_networks: str = Field(
         "", description="networks of one's own that webhooks may reach, separated by commas, such as 10.0.0.0/8"
     )
@@ -74,6 +89,27 @@ class Settings(BaseSettings):
     @classmethod
     def _is_an_origin(cls, text: str) -> str:
         return parse_origin(text)
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _is_an_address(cls, text: str) -> str:
+        parts = urlsplit(text)
+        is_local = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1", "localhost")
+        if text and not (parts.hostname and (parts.scheme == "https" or is_local)):
+            raise ValueError("is no address of https")
+        return text
+
+    @field_validator("oidc_roles")
+    @classmethod
+    def _are_roles(cls, text: str) -> str:
+        parse_pairs(text)
+        return text
+
+    @model_validator(mode="after")
+    def _knows_its_provider(self) -> "Settings":
+        if bool(self.oidc_issuer) != bool(self.oidc_client_id):
+            raise ValueError("OIDC_ISSUER and OIDC_CLIENT_ID are set together or not at all")
+        return self
 
     @field_validator("webhook_networks", "trusted_proxies")
     @classmethod

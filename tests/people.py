@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import Any
 
 import psycopg
 from pwdlib import PasswordHash
@@ -56,7 +57,7 @@ def sends_like_a_browser(client: TestClient, cookie: str | None = None) -> TestC
 
 
 @contextmanager
-def opened(url: str, **settings: object) -> Iterator[TestClient]:
+def opened(url: str, **settings: Any) -> Iterator[TestClient]:
     """A running registry, and a browser in which nobody is signed in."""
     app: Application = create_app(settings_for(url, **settings))
     with TestClient(app, raise_server_exceptions=False) as client:
@@ -64,7 +65,7 @@ def opened(url: str, **settings: object) -> Iterator[TestClient]:
 
 
 @contextmanager
-def browser(url: str, login: str = "jane", role: str = "admin", **settings: object) -> Iterator[TestClient]:
+def browser(url: str, login: str = "jane", role: str = "admin", **settings: Any) -> Iterator[TestClient]:
     """A running registry, and a browser in which a new person of a role is signed in."""
     add_person(url, login, role)
     with opened(url, **settings) as client:

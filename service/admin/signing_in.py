@@ -19,7 +19,7 @@ from service.admin.pages import render, see
 from service.admin.typed import Form, faults_at, parse_typed, read_form
 from service.domain.errors import Fault, Invalid, Refused
 from service.domain.statement import Line
-from service.web.cookies import drop_cookie, set_cookie
+from service.web.cookies import SESSION, keep
 from service.web.limits import network_of
 from service.web.serving import find_person, lifetime, services
 
@@ -32,7 +32,7 @@ async def show_sign_in(request: Request) -> Response:
     on = local_path(request.query_params.get("next"))
     if await find_person(request, services(request)) is not None:
         return see(on)
-    return render(request, "sign_in.html", next=on, login="")
+    return sign_in_page(request, on)
 
 
 @router.post(SIGN_IN)
@@ -47,22 +47,37 @@ async def take_sign_in(request: Request) -> Response:
             network_of(visitor.address),
         )  # fmt: skip
     except NotSignedIn as error:
-        return _again(request, on, login, Fault("/login", "wrong", error.detail))
+        return sign_in_again(request, on, login, Fault("/login", "wrong", error.detail))
     except Waits as error:
-        return _again(request, on, login, Fault("", "waits", error.detail), wait=error.seconds)
-    return _with_session(request, see(on), secret)
+        return sign_in_again(request, on, login, Fault("", "waits", error.detail), wait=error.seconds)
+    return with_session(request, see(on), secret)
 
 
-def _again(request: Request, on: str, login: str, fault: Fault, *, wait: int = 0) -> Response:
-    status, headers = (HTTPStatus.TOO_MANY_REQUESTS, {"Retry-After": str(wait)}) if wait else (UNSENT, {})
+def sign_in_page(request: Request, on: str) -> Response:
+    """The page to sign in on."""
+    return _page(request, on, "", [], 200, {})
+
+
+def _page(
+    request: Request, on: str, login: str, faults: list[Fault], status: int, headers: dict[str, str]
+) -> Response:  # fmt: skip
+    provider = services(request).provider
     return render(
-        request, "sign_in.html", status=status, headers=headers, faults=[fault], next=on, login=login[:100]
+        request, "sign_in.html", status=status, headers=headers, faults=faults, next=on, login=login[:100],
+        provider=provider and provider.host,
     )  # fmt: skip
 
 
-def _with_session(request: Request, response: Response, secret: str) -> Response:
+def sign_in_again(request: Request, on: str, login: str, fault: Fault, *, wait: int = 0) -> Response:
+    """The page to sign in on, with what was wrong; ``wait`` are the seconds that have to pass."""
+    status, headers = (HTTPStatus.TOO_MANY_REQUESTS, {"Retry-After": str(wait)}) if wait else (UNSENT, {})
+    return _page(request, on, login, [fault], status, headers)
+
+
+def with_session(request: Request, response: Response, secret: str) -> Response:
+    """The answer, which lets the browser keep the session."""
     settings = services(request).settings
-    set_cookie(request, response, settings.public_url, secret, seconds=settings.session_hours * 3600)
+    keep(request, response, settings.public_url, SESSION, secret, seconds=settings.session_hours * 3600)
     return response
 
 
@@ -81,7 +96,7 @@ async def sign_out(request: Request) -> Response:
         async with served.pool.connection() as connection:
             await end_session(connection, caller.owner, caller.session_id)
     response = see(SIGN_IN, "out")
-    drop_cookie(request, response, served.settings.public_url)
+    keep(request, response, served.settings.public_url, SESSION, "", seconds=0)
     return response
 
 
@@ -143,4 +158,4 @@ async def take_welcome(request: Request, secret: str) -> Response:
             cookie = await begin_session(connection, chosen.login, visitor_of(request), lifetime(served.settings))
     except (Invalid, Refused) as error:
         return _welcome(request, link, form, faults_at(error))
-    return _with_session(request, see("/admin", "welcome"), cookie)
+    return with_session(request, see("/admin", "welcome"), cookie)

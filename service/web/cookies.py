@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from fastapi import Request
 from starlette.responses import Response
 
-_NAME = "registry_session"
+SESSION = "registry_session"
 CROSS_SITE = "This was sent from a page of another site, or does not say from where; send it from the registry's own."
 
 
@@ -18,29 +18,19 @@ def is_secure(request: Request, public_url: str) -> bool:
     return public_url.startswith("https:") or request.url.scheme == "https"
 
 
-def cookie_name(request: Request, public_url: str) -> str:
-    """How the session's cookie is called."""
-    return f"__Host-{_NAME}" if is_secure(request, public_url) else _NAME
-
-
-def find_secret(request: Request, public_url: str) -> str | None:
-    """What the session's cookie holds, or None."""
-    return (request.cookies.get(cookie_name(request, public_url)) or None) if "cookie" in request.headers else None
-
-
-def set_cookie(request: Request, response: Response, public_url: str, secret: str, *, seconds: int) -> None:
-    """Lets the browser keep the session."""
+def keep(request: Request, response: Response, public_url: str, name: str, value: str, *, seconds: int) -> None:
+    """Lets the browser keep something for us alone; nothing, and for no time, lets it forget."""
+    secure = is_secure(request, public_url)
     response.set_cookie(
-        cookie_name(request, public_url), secret, max_age=seconds, path="/", httponly=True, samesite="lax",
-        secure=is_secure(request, public_url),
+        f"__Host-{name}" if secure else name, value, max_age=seconds, path="/", httponly=True, samesite="lax",
+        secure=secure,
     )  # fmt: skip
 
 
-def drop_cookie(request: Request, response: Response, public_url: str) -> None:
-    """Lets the browser forget the session."""
-    response.delete_cookie(
-        cookie_name(request, public_url), path="/", httponly=True, samesite="lax", secure=is_secure(request, public_url)
-    )
+def find_kept(request: Request, public_url: str, name: str) -> str | None:
+    """What the browser keeps for us under a name, or None."""
+    full = f"__Host-{name}" if is_secure(request, public_url) else name
+    return (request.cookies.get(full) or None) if "cookie" in request.headers else None
 
 
 def is_cross_site(request: Request, public_url: str) -> bool:

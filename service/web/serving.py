@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from service.access import Access, Caller, Found, Role, TokenState
 from service.accounts import sessions
+from service.accounts.openid import Provider
 from service.accounts.sessions import Lifetime
 from service.database import Pool
 from service.domain import errors
@@ -22,7 +23,7 @@ from service.feed import Feed
 from service.load.room import Places
 from service.record import Recorder
 from service.settings import Settings
-from service.web.cookies import CROSS_SITE, find_secret, is_cross_site
+from service.web.cookies import CROSS_SITE, SESSION, find_kept, is_cross_site
 from service.web.metrics import Metrics
 from service.webhooks.courier import Courier
 
@@ -43,6 +44,7 @@ class Services:
     access: Access
     drafts: Drafts
     importing: Places
+    provider: Provider | None
     metrics: Metrics
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
@@ -183,7 +185,7 @@ async def find_person(request: Request, served: Services) -> Caller | None:
     A browser sends the cookie along whoever asks it to: what would change something has to come from our own pages,
     else it raises `Forbidden`.
     """
-    secret = find_secret(request, served.settings.public_url)
+    secret = find_kept(request, served.settings.public_url, SESSION)
     if secret is None:
         return None
     if request.method not in SAFE and is_cross_site(request, served.settings.public_url):
