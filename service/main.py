@@ -8,7 +8,7 @@ from datetime import datetime
 from service import memory
 from service.access import Access, Role
 from service.accounts.openid import Client, Provider
-from service.admin import account, people, providing, signing_in, start, static
+from service.admin import account, entering, noting, people, providing, signing_in, start, static
 from service.admin import tokens as token_pages
 from service.api import (
     actors,
@@ -94,7 +94,7 @@ def create_app(
     busiest_first = (statements, commitments, coalitions, subjects, timeline, events, actors)
     for room in (*busiest_first, drafts, tokens, webhooks, imports, docs, kinds_of_problem, operations):
         app.router.routes.extend(room.router.routes)
-    for page in (static, signing_in, providing, start, account, people, token_pages):
+    for page in (static, signing_in, providing, start, entering, noting, account, people, token_pages):
         app.router.routes.extend(page.router.routes)
     app.router.routes.extend(start.last.routes)
 

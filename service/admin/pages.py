@@ -36,6 +36,8 @@ class Entry(NamedTuple):
 
 
 NAVIGATION = (
+    Entry("/admin/statements/new", "Enter a statement", Role.CONTRIBUTOR),
+    Entry("/admin/articles/new", "Open an article", Role.CONTRIBUTOR),
     Entry("/admin/people", "People", Role.ADMIN),
     Entry("/admin/tokens", "Tokens", Role.ADMIN),
 )  # fmt: skip
@@ -86,6 +88,8 @@ def render(
 
 
 DONE = {
+    "recorded": "Recorded.",
+    "waits": "It waits for an approver: somebody else looks at it before it is recorded.",
     "welcome": "Your password is set, and you are signed in.",
     "password": "Your password was changed. Wherever else you were signed in, you no longer are.",
     "session": "The session was ended.",

@@ -270,6 +270,19 @@ def merge_patch(value: Any, patch: Any) -> Any:  # noqa: ANN401 - any JSON
     return merged
 
 
+def make_patch(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """The merge patch that makes one content of another; neither has a null in it, which a patch could not say."""
+    patch: dict[str, Any] = dict.fromkeys(set(before) - set(after))
+    for name, value in after.items():
+        known = before.get(name)
+        if isinstance(value, dict) and isinstance(known, dict):
+            if changes := make_patch(known, value):
+                patch[name] = changes
+        elif name not in before or known != value:
+            patch[name] = value
+    return patch
+
+
 FIXED = ("kind", "coalition")  # a correction never changes these
 
 

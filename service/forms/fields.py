@@ -19,7 +19,7 @@ from service.domain.dates import Edtf
 from service.domain.quantities import Amount, Currency, Money, Number, Quantity, Unit
 from service.domain.record import EventId
 from service.domain.statement import Count, Day, Event, Flag, Language, Line, Slug, Statement, Text, Url
-from service.forms.words import HINTS, label_of, option_of, sentence_of, spaced
+from service.forms.words import HINTS, OPENS, label_of, option_of, sentence_of, spaced
 
 
 class Widget(StrEnum):
@@ -51,6 +51,7 @@ class Option:
     value: str
     words: str
     meant: Any = None  # the value itself, where it is no text
+    opens: tuple[str, ...] = ()  # the parts beside it that are usual then
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ YES, NO = "yes", "no"
 _HINTS: dict[Widget, str] = {
     Widget.ACTOR: "A name in any language, or a code: Germany, DE, org:nato, person:jane-doe.",
     Widget.ACTORS: "Names in any language, or codes, with semicolons between: France; United Kingdom.",
-    Widget.DATE: "As precise as it is known: 2025-07-10, July 2025, 2025, by 17 March 2025.",
+    Widget.DATE: "Such as 2025-07-10, July 2025, by 17 March 2025.",
     Widget.DAY: "A day such as 2025-07-10.",
     Widget.EVENT: "Its id, or the address of its page.",
     Widget.LINES: "One to a line.",
@@ -124,11 +125,11 @@ def _field(name: str, info: FieldInfo, hint: Any, model: type[BaseModel]) -> Fie
     own = None if info.description in _GENERAL else info.description
     default = info.get_default() if not info.is_required() else None
     examples = info.examples or []
-    told = HINTS.get(name) or sentence_of(own) or made.hint or (f"Such as {examples[0]}." if examples else "")
+    told = sentence_of(own) or made.hint or (f"Such as {examples[0]}." if examples else "")
     return replace(
         made,
         label=label_of(name, info.title),
-        hint=told,
+        hint=HINTS.get(name, told),
         required=info.is_required(),
         most=_most(info.metadata) or made.most,
         default=_in_words(default),
@@ -175,7 +176,10 @@ def _asked(name: str, hint: Any, model: type[BaseModel]) -> Field:  # noqa: ANN4
 
 
 def _choice(name: str, values: list[Any]) -> Field:
-    options = tuple(Option(str(value), option_of(name, str(value)), value) for value in values)
+    opens = OPENS.get(name, {})
+    options = tuple(
+        Option(str(value), option_of(name, str(value)), value, opens.get(str(value), ())) for value in values
+    )
     return Field(name, label_of(name), Widget.CHOICE, options=options)
 
 
@@ -224,6 +228,13 @@ class Form:
     sections: tuple[Section, ...]
 
 
+def ordered(model: type[BaseModel]) -> tuple[Field, ...]:
+    """The fields of a model in the order in which its form asks for them."""
+    form = form_of(model)
+    named = {field.name: field for field in form.fields}
+    return tuple(named[name] for section in form.sections for name in section.names)
+
+
 _FIRST = ("actors", "subject", "occurred", "summary")
 _APART = ("body", "said_by", "sources")
 
@@ -240,10 +251,9 @@ def form_of(model: type[BaseModel]) -> Form:
 def _sections(kind: type[Statement], fields: dict[str, Field]) -> Iterator[Section]:
     asked = [name for name, field in fields.items() if field.required and name not in (*_FIRST, *_APART)]
     yield Section("What it is about", "", (*(name for name in _FIRST if name in fields), *asked))
-    title = spaced(kind_of(kind))
-    yield Section(title[0].upper() + title[1:], sentence_of(kind.__doc__), ("body",))
+    yield Section("What it says", sentence_of(kind.__doc__), ("body",))
     yield Section("Who said it", fields["said_by"].hint, ("said_by",), folded=True)
-    yield Section("Sources", fields["sources"].hint, ("sources",))
+    yield Section("Sources", "", ("sources",))
     rest = [name for name in fields if name not in (*_FIRST, *_APART, *asked)]
     yield Section("More", "How and where it was said.", tuple(rest), folded=True)
 

@@ -24,6 +24,7 @@ PICKED: Final = ("precision", "date", "until", "about")
 _ABSENT: Final = object()
 _SIGNS: Final = r"[, \u00a0\u202f\u2009'\u2019]"  # what stands between thousands
 _GROUPED: Final = re.compile(rf"[0-9]{{1,3}}(?:{_SIGNS}[0-9]{{3}})+(?:\.[0-9]+)?")
+_WHOLE: Final = re.compile("[0-9]{1,15}")  # longer ones are left to the model, which refuses them
 _EVENT: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _LONGEST_SLUG: Final = 80
 
@@ -247,7 +248,7 @@ def _parse(one: Field, text: str) -> Any:  # noqa: ANN401 - any JSON
         case Widget.NUMBER:
             return _number(bare)
         case Widget.COUNT:
-            return int(number) if (number := _number(bare)).isdecimal() and number.isascii() else bare
+            return int(number) if _WHOLE.fullmatch(number := _number(bare)) else bare
         case Widget.DAY:
             return parse_written(bare)
         case Widget.SLUG:

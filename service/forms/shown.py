@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from service.domain.errors import Fault
 from service.domain.telling_dates import tell_date
@@ -10,7 +10,7 @@ from service.forms.dates import PRECISIONS, Precision
 from service.forms.fields import Field, Form, Section, Widget
 from service.forms.reading import PICKED, Data, Filled, Unclear, tell_actors
 
-MOST_RADIOS = 6
+MOST_RADIOS = 4
 """Up to so many options are shown all at once; more are in a list that opens."""
 
 
@@ -28,6 +28,7 @@ class Shown:
     echo: str = ""  # what was filled in, in plain words
     unclear: tuple[Unclear, ...] = ()
     opened: bool = False  # something is said here, or is wrong here
+    fresh: bool = False  # a row that was just asked for
 
     @property
     def id(self) -> str:
@@ -153,13 +154,23 @@ class _Shower:
 
     def _parts(self, one: Field, name: str) -> tuple[Shown, ...]:
         if one.widget is Widget.GROUP:
-            return tuple(self.show(part, f"{name}.{part.name}") for part in one.parts)
+            shown = [self.show(part, f"{name}.{part.name}") for part in one.parts]
+            usual = {path for part in shown for path in _usual(part)}
+            return tuple(replace(part, opened=part.opened or part.asked.name in usual) for part in shown)
         if one.widget is not Widget.ROWS:
             return ()
         form = re.compile(rf"{re.escape(name)}\.([0-9]+)(?:\..*)?")
         rows = len({match[1] for key in self._data if (match := form.fullmatch(key))})
-        shown = rows + 1 if self._add == name or (rows == 0 and one.required) else rows
-        return tuple(self.show(one.parts[0], f"{name}.{number}") for number in range(shown))
+        most = rows + 1 if self._add == name or (rows == 0 and one.required) else rows
+        parts = [self.show(one.parts[0], f"{name}.{number}") for number in range(most)]
+        if self._add == name:
+            parts[-1] = replace(parts[-1], fresh=True)
+        return tuple(parts)
+
+
+def _usual(one: Shown) -> tuple[str, ...]:
+    """The parts beside it that what was chosen makes usual."""
+    return next((option.opens for option in one.asked.options if option.value == one.value), ())
 
 
 def _echo(one: Field, value: str) -> str:

@@ -60,6 +60,12 @@ HINTS: Final = {
     "unit": "Such as persons, units, days, patriot-batteries.",
     "topic": "A few words, such as multinational force.",
     "text": "",
+    "category": "",
+    "channel": "",
+    "type": "",
+    "note": "",
+    "said_by": "With the post held on that day. Leave out what the source does not say.",
+    "post": "That of the day, not today's.",
     "sources": "Where you read it; at least one.",
     "wording": "How close the record is to what was said.",
     "quote": "Only where the words themselves are at hand.",
@@ -129,6 +135,13 @@ GLOSSES: Final = {
     "role": {"none": "no longer any"},
 }
 """What an option means, by the member's name."""
+
+_SUMS = ("military_aid", "financial", "humanitarian", "reconstruction")
+_COUNTS = ("ground_troops", "air", "maritime", "headquarters_staff", "training", "weapons_ammunition")
+OPENS: Final = {
+    "category": {**dict.fromkeys(_SUMS, ("money",)), **dict.fromkeys(_COUNTS, ("quantity",))},
+}
+"""Which parts are usual once an option is chosen, by the member's name."""
 
 
 def spaced(name: str) -> str:

@@ -1,0 +1,300 @@
+"""Entering statements: which kind, the form, what it would change, and on to the next of the same article.
+
+An address may fill the form in beforehand: its parameters are the form's fields. So an article that is open is the
+address of the page, which survives a reload, can be had twice in two windows, and is kept nowhere.
+"""
+
+import asyncio
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from http import HTTPStatus
+from typing import NamedTuple
+from urllib.parse import urlencode
+
+import orjson
+from fastapi import Request
+from pydantic import ValidationError
+from starlette.responses import Response
+
+from service.access import Caller, Role
+from service.admin.guarding import UNSENT, pages, signed_in
+from service.admin.known import MOST_SUBJECTS, list_coalitions, list_entered, list_subjects
+from service.admin.pages import render, see
+from service.admin.saving import Outlook, Resembles, Saved, Seen, foresee, save
+from service.admin.sent import Sent, strangers
+from service.admin.typed import faults_at
+from service.admin.typed import read_form as read_sent
+from service.domain.actors import COUNTRIES, ORGANISATIONS, name_of
+from service.domain.errors import Fault, Invalid, RegistryError, Unknown
+from service.domain.kinds import STATEMENTS, invalid
+from service.domain.record import is_event_id
+from service.domain.statement import Source, Statement
+from service.forms.fields import Form, Section, fields_of, form_of, kind_of
+from service.forms.reading import Filled, fill_form, read_form
+from service.forms.shown import Page, show
+from service.forms.words import sentence_of, spaced
+from service.web.problems import status_of
+from service.web.serving import Services, services
+from service.web.writing import parse_statement
+
+router = pages()
+NEW = "/admin/statements/new"
+ARTICLE = "/admin/articles/new"
+_MOST_ENTERED = 50
+_NO_COALITION = Fault("/coalition", "missing", "Say which coalition it is about.")
+_KINDS = {kind_of(kind): kind for kind in STATEMENTS}
+
+
+class Kind(NamedTuple):
+    """A kind as it is chosen: its name, how it is called, and what it says."""
+
+    name: str
+    words: str
+    says: str
+
+
+class Family(NamedTuple):
+    """The kinds of a family."""
+
+    name: str
+    kinds: tuple[Kind, ...]
+
+
+def families() -> tuple[Family, ...]:
+    """Every kind of statement, by family."""
+    named: dict[str, list[Kind]] = {}
+    for name, kind in _KINDS.items():
+        named.setdefault(kind.family, []).append(Kind(name, spaced(name).capitalize(), sentence_of(kind.__doc__)))
+    return tuple(Family(family, tuple(kinds)) for family, kinds in named.items())
+
+
+def actor_names() -> list[str]:
+    """What is offered where an actor is asked for; any other name in any language is taken too."""
+    return sorted(map(name_of, (*COUNTRIES, *ORGANISATIONS)))
+
+
+class Entry(NamedTuple):
+    """What is being entered, and by whom."""
+
+    served: Services
+    caller: Caller
+    kind: type[Statement]
+    sent: Sent
+
+
+# --- which kind -------------------------------------------------------------------------------------------------------
+
+
+@router.get(NEW)
+async def show_statement(request: Request) -> Response:
+    """The form of a kind, or, where none is chosen yet, the kinds."""
+    caller = await signed_in(request, Role.CONTRIBUTOR)
+    served, sent = services(request), Sent.of(request.query_params.multi_items())
+    kind = _KINDS.get(sent.get("kind"))
+    if kind is None or not sent.get("coalition"):
+        return await _choose(request, served, sent)
+    entry = Entry(served, caller, kind, sent)
+    filled = await _read(entry)
+    if filled.unknown:
+        detail = "This address fills in a field that the form does not have."
+        raise Invalid(detail, *(Fault(f"/query/{name}", "extra_forbidden", detail) for name in filled.unknown))
+    return await _form(request, entry, show(form_of(kind), filled))
+
+
+async def _choose(request: Request, served: Services, sent: Sent) -> Response:
+    coalitions = await list_coalitions(served)
+    asked = sent.get("coalition")
+    faults = (
+        [] if not sent.get("kind") or asked else [Fault("/coalition", "missing", "Say which coalition it is about.")]
+    )
+    return render(
+        request,
+        "kinds.html",
+        faults=faults,
+        coalitions=coalitions,
+        coalition=asked or (coalitions[0].slug if len(coalitions) == 1 else ""),
+        families=families(),
+        kept=[(name, text) for name, texts in sent.data.items() for text in texts],
+        source=sent.data.get("sources.0.title", [""])[-1],
+        entered=await list_entered(served, _entered(sent)),
+    )
+
+
+def _entered(sent: Sent) -> list[str]:
+    return [event_id for event_id in sent.all("entered") if is_event_id(event_id)][-_MOST_ENTERED:]
+
+
+# --- the form ---------------------------------------------------------------------------------------------------------
+
+
+@router.post(NEW)
+async def enter_statement(request: Request) -> Response:
+    """What the pressed button says: a row more or less, a preview, or saving."""
+    caller = await signed_in(request, Role.CONTRIBUTOR)
+    served, sent = services(request), Sent.of((await read_sent(request)).multi_items())
+    kind = _KINDS.get(sent.get("kind"))
+    if kind is None:
+        raise Unknown("There is no such kind of statement.")
+    entry = Entry(served, caller, kind, sent)
+    filled = await _read(entry)
+    if sent.only_grows:
+        return await _form(request, entry, show(form_of(kind), filled, add=sent.get("add")))
+    body = orjson.dumps(
+        {**filled.content, "kind": kind_of(kind), "coalition": sent.get("coalition")}, option=orjson.OPT_SORT_KEYS
+    )
+    faults = strangers(filled)
+    try:
+        write = parse_statement(body)
+    except Invalid as error:
+        faults += error.faults
+    if faults or filled.faults:
+        return await _form(request, entry, show(form_of(kind), filled, faults), status=UNSENT)
+    try:
+        if sent.get("do") == "preview":
+            outlook = await foresee(served, caller, write)
+        else:
+            seen = Seen(frozenset(sent.all("warned")), frozenset(sent.all("entered")))
+            saved = await save(served, caller, write, key=sent.get("key"), path=NEW, body=body, seen=seen)
+            return see(_next(entry, filled, saved))
+    except Resembles as found:
+        outlook = found.outlook
+    except RegistryError as error:
+        shown = show(form_of(kind), filled, told_of(error))
+        return await _form(request, entry, shown, status=status_of(error), key=key_after(error, entry.served))
+    return await _form(request, entry, show(form_of(kind), filled), outlook=outlook)
+
+
+def told_of(error: RegistryError) -> list[Fault]:
+    """What is wrong, in the words of a page: it has no headers, and its key is its own affair."""
+    saved = "This was saved already, and you changed it since. Save it again if it is to be recorded besides."
+    return [Fault("", one.code, saved) if one.pointer == _KEY else one for one in faults_at(error)]
+
+
+_KEY = "/header/idempotency-key"
+
+
+def key_after(error: RegistryError, served: Services) -> str | None:
+    """A new key where the form's was used already, so that it can be saved as another statement."""
+    used = any(fault.pointer == _KEY for fault in error.faults)
+    return served.new_id() if used else None
+
+
+async def _read(entry: Entry) -> Filled:
+    """What the form's fields come to. A subject that is known is picked, a new one is written."""
+    data = entry.sent.without_removed()
+    known, written = entry.sent.get("known"), data.get("subject", [""])[-1].strip()
+    if known and not written:
+        data = {**data, "subject": [known]}
+    # The names of actors are loaded when first they are needed, which takes a while.
+    filled = await asyncio.to_thread(read_form, form_of(entry.kind).fields, data)
+    if known and written and filled.content.get("subject") != known:
+        detail = "A known subject is picked and a new one is written: leave one out."
+        return replace(filled, faults=(*filled.faults, Fault("/subject", "ambiguous", detail)))
+    return filled
+
+
+async def _form(
+    request: Request,
+    entry: Entry,
+    page: Page,
+    *,
+    key: str | None = None,
+    outlook: Outlook | None = None,
+    status: int = HTTPStatus.OK,
+) -> Response:
+    """The page with the form."""
+    served, sent, kind = entry.served, entry.sent, entry.kind
+    coalitions = {one.slug: one.name for one in await list_coalitions(served)}
+    if sent.get("coalition") not in coalitions:
+        raise Unknown("No coalition is registered under this slug.")
+    return render(
+        request,
+        "statement.html",
+        status=status,
+        faults=page.problems,
+        page=page,
+        kind=Kind(kind_of(kind), spaced(kind_of(kind)).capitalize(), sentence_of(kind.__doc__)),
+        families=families(),
+        coalition=sent.get("coalition"),
+        coalition_name=coalitions[sent.get("coalition")],
+        subjects=await list_subjects(served, sent.get("coalition"), kind.family),
+        most_subjects=MOST_SUBJECTS,
+        key=key or sent.get("key") or served.new_id(),
+        outlook=outlook,
+        warned=[one.event_id for one in outlook.similar] if outlook else sent.all("warned"),
+        added=sent.get("add"),
+        focus_first=not (page.problems or outlook or sent.get("add")),
+        kept=sent.get("kept") or (bool(sent.data.get("sources.0.title")) and request.method == "GET"),
+        waits=not entry.caller.role.allows(Role.EDITOR),
+        next_kind=sent.get("next_kind") or kind_of(kind),
+        entered=await list_entered(served, _entered(sent)),
+        another=_address(entry, entry.sent.data, kind=""),
+        actors=actor_names(),
+    )
+
+
+def _next(entry: Entry, filled: Filled, saved: Saved) -> str:
+    """Where to go on: to the next statement of the same article, or to what was saved."""
+    if entry.sent.get("do") != "next":
+        return f"/admin/events/{saved.event_id}?done=recorded" if saved.event_id else "/admin?done=waits"
+    kind = entry.sent.get("next_kind")
+    new = [saved.event_id] if saved.event_id else []
+    done = "recorded" if saved.event_id else "waits"
+    return _address(entry, filled.data, kind=kind if kind in _KINDS else kind_of(entry.kind), new=new, done=done)
+
+
+def _address(
+    entry: Entry, data: Mapping[str, Sequence[str]], *, kind: str, new: Sequence[str] = (), done: str = ""
+) -> str:  # fmt: skip
+    """The form's address, with the first sources kept, and what was entered from them so far."""
+    asked = [("coalition", entry.sent.get("coalition")), ("kind", kind), ("done", done)]
+    asked += [("entered", event_id) for event_id in [*_entered(entry.sent), *new][-_MOST_ENTERED:]]
+    asked += [(name, text) for name, texts in data.items() if _KEPT.match(name) for text in texts]
+    return f"{NEW}?{urlencode([one for one in asked if one[1]])}"
+
+
+_KEPT = re.compile(r"sources\.[0-2]\.")
+
+
+# --- an article -------------------------------------------------------------------------------------------------------
+
+_ARTICLE = Form(fields_of(Source), (Section("", "", tuple(field.name for field in fields_of(Source))),))
+
+
+@router.get(ARTICLE)
+async def show_article(request: Request) -> Response:
+    """What is asked of a source, once, before statement after statement is entered from it."""
+    await signed_in(request, Role.CONTRIBUTOR)
+    sent = Sent.of(request.query_params.multi_items())
+    return await _article(request, sent, show(_ARTICLE, read_form(_ARTICLE.fields, sent.data)))
+
+
+@router.post(ARTICLE)
+async def open_article(request: Request) -> Response:
+    """Opens an article: the way to its first statement."""
+    await signed_in(request, Role.CONTRIBUTOR)
+    sent = Sent.of((await read_sent(request)).multi_items())
+    filled = read_form(_ARTICLE.fields, sent.data)
+    faults = strangers(filled)
+    if not sent.get("coalition"):
+        faults.append(_NO_COALITION)
+    try:
+        source = Source.model_validate(filled.content)
+    except ValidationError as error:
+        faults += invalid(error).faults
+    if faults:
+        return await _article(request, sent, show(_ARTICLE, filled, faults), status=UNSENT)
+    content = source.model_dump(mode="json", exclude_unset=True, exclude_none=True)
+    kept = [
+        (f"sources.0.{name}", text) for name, texts in fill_form(_ARTICLE.fields, content).items() for text in texts
+    ]
+    return see(f"{NEW}?{urlencode([('coalition', sent.get('coalition')), *kept])}")
+
+
+async def _article(request: Request, sent: Sent, page: Page, *, status: int = HTTPStatus.OK) -> Response:
+    coalitions = await list_coalitions(services(request))
+    asked = sent.get("coalition") or (coalitions[0].slug if len(coalitions) == 1 else "")
+    return render(
+        request, "article.html", status=status, faults=page.problems, page=page, coalitions=coalitions, coalition=asked
+    )

@@ -1,0 +1,169 @@
+"""Before something is saved, what it would change; and saving it, through the same write path as the API.
+
+Every form is served with a key of its own: however often its button is pressed, one thing is recorded.
+"""
+
+import hashlib
+from typing import NamedTuple
+
+import orjson
+
+from service.access import Caller, Role
+from service.database import Connection
+from service.domain.actors import name_of
+from service.domain.answers import Json, Moment, in_force, shape
+from service.domain.dates import parse_edtf
+from service.domain.errors import Fault, Invalid, RegistryError
+from service.domain.statement import Statement
+from service.domain.subject import SubjectKey
+from service.domain.telling import Effect, describe, tell
+from service.record import find_kept
+from service.segments.query import Point, References, Scope, StateRow, states_at
+from service.segments.similar import Similar
+from service.submission import Retry
+from service.trial import Trial, try_out
+from service.web.serving import Services
+from service.web.submitting import submission_of
+from service.web.writing import Write
+
+
+class Turn(NamedTuple):
+    """One subject as it stands, and as it would."""
+
+    title: str
+    before: str
+    after: str
+
+    @property
+    def moves(self) -> bool:
+        """Whether it would stand otherwise, as far as a few words say."""
+        return self.before != self.after
+
+
+class Outlook(NamedTuple):
+    """What saving something would come to."""
+
+    turns: tuple[Turn, ...]
+    sentences: tuple[str, ...]
+    similar: tuple[Similar, ...]
+    late: bool  # later statements about the same are known: they go on having the last word
+
+
+class Saved(NamedTuple):
+    """What was saved: an event, or a draft that waits for somebody else."""
+
+    event_id: str | None
+    draft_id: str | None = None
+
+
+async def foresee(served: Services, caller: Caller, write: Write) -> Outlook:
+    """What saving would come to now; raises what it would be refused for."""
+    trial = await try_out(served.pool, submission_of(served, caller, write, None))
+    stale_after = served.settings.stale_after_days
+    async with served.pool.connection() as connection:
+        before = await _states_before(connection, trial)
+    truces = Moment(trial.recorded.at, stale_after, in_force((row.key, row.state) for row in before.values()))
+    then = Moment(trial.recorded.at, stale_after, trial.recorded.in_force)
+    (event,) = write.events
+    effects = []
+    for row in trial.recorded.states:
+        late = isinstance(event, Statement) and _is_late(event, before.get(row.key))
+        effects.append(Effect(row.key, trial.recorded.at, _shape(before.get(row.key), truces), _shape(row, then), late))
+    return Outlook(
+        tuple(
+            Turn(title_of(effect.key), _words(effect.key, effect.before), _words(effect.key, effect.after))
+            for effect in effects
+        ),
+        tuple(tell(event.kind, effects)) if effects else (),
+        tuple(trial.similar[0]),
+        any(effect.late for effect in effects),
+    )
+
+
+async def _states_before(connection: Connection, trial: Trial) -> dict[SubjectKey, StateRow]:
+    """The subjects that are touched as they stand now, with the ceasefires that they may hang on."""
+    found: dict[SubjectKey, StateRow] = {}
+    point = Point(trial.recorded.at)
+    for coalition, family, slug in sorted({row.key[:3] for row in trial.recorded.states}):
+        values = {"coalition": coalition, "family": family, "slug": slug}
+        scope = Scope.SUBJECT_AND_CEASEFIRES
+        _, rows = await states_at(connection, point, scope, values, references=References.ALL)
+        found |= {row.key: row for row in rows}
+    return found
+
+
+def _shape(row: StateRow | None, moment: Moment) -> Json | None:
+    if row is None or row.state is None:
+        return None
+    return shape(row.key, row.state, row.references, row.rivals, moment)
+
+
+def _is_late(event: Statement, before: StateRow | None) -> bool:
+    """Whether something later is known already about the same."""
+    known = before.references if before is not None else []
+    return any(parse_edtf(one["occurred"]).latest > event.occurred.bounds.latest for one in known if one["occurred"])
+
+
+def title_of(key: SubjectKey) -> str:
+    """A subject in words: whose, and what."""
+    whose = f"{name_of(key.actor)}: " if key.actor else ""
+    return f"{whose}{key.slug.replace('-', ' ')}"
+
+
+def _words(key: SubjectKey, shown: Json | None) -> str:
+    return "nothing known" if shown is None else describe(key.family, shown)
+
+
+class Resembles(RegistryError):
+    """Something alike is recorded already, and whoever saves has not seen that yet."""
+
+    def __init__(self, outlook: Outlook) -> None:
+        super().__init__("Something alike is recorded already.")
+        self.outlook = outlook
+
+
+class Seen(NamedTuple):
+    """Statements of which whoever saves knows: those that they were warned of, and those that they just entered."""
+
+    warned: frozenset[str] = frozenset()
+    entered: frozenset[str] = frozenset()
+
+    def knows(self, one: Similar, subject: str) -> bool:
+        """Whether it need not be shown: of what was just entered, only what is about the same."""
+        return one.event_id in self.warned or (one.event_id in self.entered and one.content["subject"] != subject)
+
+
+async def save(
+    served: Services, caller: Caller, write: Write, *, key: str, path: str, body: bytes, seen: Seen | None = None
+) -> Saved:
+    """Records what a form says, or puts it up where its author may not record.
+
+    With ``seen`` it raises `Resembles` where something alike is recorded of which whoever saves does not know.
+    """
+    retry = Retry(f"form/{caller.owner}", _checked(key), hashlib.sha256(path.encode() + b"\x00" + body).digest())
+    (event,) = write.events
+    if seen is not None and isinstance(event, Statement):
+        outlook = await foresee(served, caller, write)
+        if not all(seen.knows(one, event.subject) for one in outlook.similar):
+            async with served.pool.connection() as connection:
+                kept = await find_kept(connection, retry.client, [retry.key])
+            if not kept:  # else it is alike to itself: the button was pressed twice
+                raise Resembles(outlook)
+    if not caller.role.allows(Role.EDITOR):
+        draft, _ = await served.drafts.put_up(
+            write.events, author=caller.owner, listed=False, revision=write.revision, retry=retry
+        )
+        return Saved(None, draft.id)
+    answer = await served.recorder.record(submission_of(served, caller, write, retry))
+    return Saved(orjson.loads(answer.content)["event"]["event_id"])
+
+
+def _checked(key: str) -> str:
+    """The key that a form was served with."""
+    if not key or len(key) > _LONGEST_KEY or not key.isascii() or not key.isprintable():
+        detail = "This form has lost its key; load the page again, and send it from there."
+        raise Invalid(detail, Fault("", "no_key", detail))
+    return key
+
+
+_LONGEST_KEY = 255

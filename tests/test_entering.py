@@ -1,0 +1,404 @@
+"""Entering statements through forms, in a browser without JavaScript: another door to the same record."""
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from starlette.testclient import TestClient
+
+from service.domain.kinds import KINDS, STATEMENTS
+from service.forms.fields import form_of, kind_of
+from service.forms.reading import fill_form
+from tests.pages import Sheet, event_at, get, press, read
+from tests.people import COOKIE, add_person, begin_session, browser
+from tests.registry import allow, post, register, statement
+from tests.test_forms import without_empty
+
+Json = dict[str, Any]
+NEW = "/admin/statements/new"
+FILLED: Json = {
+    "actors": "United Kingdom",
+    "subject": "Ground troops",
+    "occurred__edtf": "10 July 2025",
+    "occurred__basis": "stated",
+    "summary": "Britain would send troops.",
+    "body__category": "ground_troops",
+    "body__firmness": "announced",
+    "sources__0__title": "A report",
+}
+MARKUP = "<script>alert(1)</script>\"'&amp;"
+
+
+@pytest.fixture
+def editor(database: str) -> Iterator[TestClient]:
+    """A browser in which an editor is signed in, over a registry with one coalition."""
+    with browser(database, "ed", "editor") as client:
+        register(client, "willing")
+        yield client
+
+
+def form(client: TestClient, kind: str = "pledge.stated", **more: str) -> Sheet:
+    """The form of a kind."""
+    filled = "".join(f"&{name.replace('__', '.')}={value}" for name, value in more.items())
+    return get(client, f"{NEW}?coalition=willing&kind={kind}{filled}")
+
+
+def size(client: TestClient) -> int:
+    """How long the log is."""
+    total: int = client.get("/v1/events?count=true&limit=1").json()["total"]
+    return total
+
+
+def said(client: TestClient, event_id: str) -> Json:
+    """What an event says."""
+    content: Json = client.get(f"/v1/events/{event_id}").json()["effective"]
+    return content
+
+
+# --- which kind, and its form -----------------------------------------------------------------------------------------
+
+
+def test_every_kind_can_be_chosen_and_says_what_it_says(editor: TestClient) -> None:
+    page = get(editor, NEW)
+    assert {value for name, value in page.buttons if name == "kind"} == {kind_of(kind) for kind in STATEMENTS}
+    for kind in STATEMENTS:
+        assert " ".join((kind.__doc__ or "").split("\n\n")[0].split()) in page.text
+    chosen = press(editor, page, "kind", "position.stated")
+    assert "Topic" in read(chosen).text
+
+
+def test_with_several_coalitions_none_is_chosen_beforehand_and_one_has_to_be(editor: TestClient) -> None:
+    register(editor, "able")
+    page = get(editor, NEW)
+    assert "coalition" not in page.data
+    again = read(press(editor, page, "kind", "pledge.stated"))
+    assert "Say which coalition it is about." in again.text
+    assert "Firmness" in read(press(editor, again, "kind", "pledge.stated", coalition="able")).text
+
+
+@pytest.mark.parametrize("kind", STATEMENTS, ids=kind_of)
+def test_nothing_is_filled_in_beforehand_and_an_empty_form_is_refused_at_its_fields(
+    editor: TestClient, kind: type[Any]
+) -> None:
+    page = form(editor, kind_of(kind))
+    beside = {"kind", "coalition", "key", "next_kind"}
+    assert {name for name, texts in page.data.items() if any(texts)} == beside
+    before = size(editor)
+    refused = press(editor, page, "do", "save")
+    assert refused.status_code == 422
+    again = read(refused)
+    assert {"subject", "occurred.edtf", "summary", "sources"} <= again.at_fault()
+    assert len(again.summary()) >= 5
+    assert size(editor) == before
+
+
+GOLDEN = sorted(
+    file
+    for file in (Path(__file__).parent / "golden").glob("*.json")
+    if KINDS[file.name.rpartition(".v")[0]] in STATEMENTS
+)
+
+
+@pytest.mark.parametrize("file", GOLDEN, ids=lambda file: file.stem)
+def test_a_statement_of_each_kind_is_entered_and_recorded_as_the_api_would(editor: TestClient, file: Path) -> None:
+    content = json.loads(file.read_text(encoding="utf-8"))["content"]
+    if content["coalition"] != "willing":
+        register(editor, content["coalition"])
+    kind = KINDS[content["kind"]]
+    data = fill_form(form_of(kind).fields, content)
+    empty = get(editor, f"{NEW}?coalition={content['coalition']}&kind={content['kind']}")
+    answer = press(editor, empty, "do", "save", **data)
+    event_id = event_at(answer)
+    assert without_empty(said(editor, event_id)) == without_empty(content)
+    row = editor.get(f"/v1/events/{event_id}").json()["event"]
+    assert row["recorded_by"] == "ed"
+    read(editor.get(answer.headers["Location"]))
+
+
+def test_what_is_wrong_stands_at_its_field_and_everything_stays_filled_in(editor: TestClient) -> None:
+    filled = FILLED | {"body__quantity__exactly": "many", "occurred__edtf": "next Tuesday", "body__firmness": ""}
+    refused = press(editor, form(editor), "do", "save", **filled)
+    page = read(refused)
+    assert refused.status_code == 422
+    assert page.at_fault() >= {"body.quantity.min", "occurred.edtf", "body.firmness"}
+    assert page.data["body.quantity.exactly"] == ["many"]
+    assert page.data["summary"] == [FILLED["summary"]]
+    mended = press(
+        editor, page, "do", "save",
+        body__quantity__exactly="500", body__quantity__unit="persons", occurred__edtf="2025-07-10",
+        body__firmness="announced",
+    )  # fmt: skip
+    assert said(editor, event_at(mended))["body"]["quantity"] == {"min": 500, "max": 500, "unit": "persons"}
+
+
+def test_a_list_grows_and_shrinks_by_its_buttons_and_nothing_is_recorded(editor: TestClient) -> None:
+    before = size(editor)
+    page = read(press(editor, form(editor), "add", "body.conditions", **FILLED))
+    assert "body.conditions.0.kind" in page.data
+    page = read(press(editor, page, "add", "body.conditions", body__conditions__0__kind="mandate"))
+    page = read(press(editor, page, "add", "sources", body__conditions__1__kind="us_backing"))
+    page = read(press(editor, page, "remove", "body.conditions.0", sources__1__title="A second report"))
+    assert page.data["body.conditions.0.kind"] == ["us_backing"]
+    assert "body.conditions.1.kind" not in page.data
+    assert size(editor) == before
+    content = said(editor, event_at(press(editor, page, "do", "save")))
+    assert content["body"]["conditions"] == [{"kind": "us_backing"}]
+    assert [source["title"] for source in content["sources"]] == ["A report", "A second report"]
+
+
+def test_an_actor_that_is_unclear_comes_back_as_a_choice(editor: TestClient) -> None:
+    page = read(press(editor, form(editor), "do", "preview", **FILLED | {"actors": "Франція; Korea"}))
+    assert "Who is “Korea”?" in page.text
+    assert "actors?Korea" not in page.data, "nothing is chosen beforehand"
+    assert said(editor, event_at(press(editor, page, "do", "save", **{"actors?Korea": "KR"})))["actors"] == ["FR", "KR"]
+
+
+def test_a_date_may_be_picked_and_is_told_in_words(editor: TestClient) -> None:
+    picked = {"occurred__edtf": "", "occurred__edtf__precision": "by", "occurred__edtf__date": "2025-03-17"}
+    page = read(press(editor, form(editor), "do", "preview", **FILLED | picked))
+    assert page.data["occurred.edtf"] == ["../2025-03-17"]
+    assert "on or before 17 March 2025" in page.text
+
+
+def test_what_is_usual_for_a_category_is_unfolded(editor: TestClient) -> None:
+    def unfolded(page: Sheet) -> set[str]:
+        return {given["data-part"] for _, given in page.elements if "data-part" in given and "open" in given}
+
+    assert unfolded(form(editor, body__category="ground_troops")) == {"quantity"}
+    assert unfolded(form(editor, body__category="financial")) == {"money"}
+
+
+def test_fields_that_the_form_does_not_have_are_refused(editor: TestClient) -> None:
+    refused = press(editor, form(editor), "do", "save", **FILLED, body__colour="red")
+    assert (refused.status_code, "does not have" in refused.text) == (422, True)
+    assert editor.get(f"{NEW}?coalition=willing&kind=pledge.stated&body.colour=red").status_code == 400
+
+
+def test_a_kind_or_a_coalition_that_there_is_not_is_no_page(editor: TestClient) -> None:
+    assert editor.get(f"{NEW}?coalition=unheard&kind=pledge.stated").status_code == 404
+    assert editor.post(NEW, data={"kind": "record.corrected", "coalition": "willing"}).status_code == 404
+
+
+# --- before saving ----------------------------------------------------------------------------------------------------
+
+
+def test_a_preview_says_what_would_change_and_records_nothing(editor: TestClient) -> None:
+    press(editor, form(editor), "do", "save", **FILLED)
+    before = size(editor)
+    firmer = FILLED | {"body__firmness": "declared_intent", "occurred__edtf": "2025-09-04", "summary": "They signed."}
+    page = read(press(editor, form(editor), "do", "preview", **firmer))
+    assert "United Kingdom: ground troops announced declared intent" in page.text
+    assert "Pledge ground-troops of United Kingdom goes from announced to declared intent" in page.text
+    assert size(editor) == before
+    event_id = event_at(press(editor, page, "do", "save"))
+    assert said(editor, event_id)["body"]["firmness"] == "declared_intent"
+
+
+def test_a_preview_of_something_late_says_that_what_came_later_has_the_last_word(editor: TestClient) -> None:
+    press(editor, form(editor), "do", "save", **FILLED)
+    late = FILLED | {"occurred__edtf": "2025-03", "body__firmness": "considering", "summary": "They think about it."}
+    page = read(press(editor, form(editor), "do", "preview", **late))
+    assert "Something later is known about this" in page.text
+    assert "United Kingdom: ground troops announced announced" in page.text
+
+
+def test_what_is_alike_is_shown_before_it_is_saved_and_saved_when_it_was_seen(editor: TestClient) -> None:
+    first = event_at(press(editor, form(editor), "do", "save", **FILLED))
+    before = size(editor)
+    shown = press(editor, form(editor), "do", "save", **FILLED)
+    assert shown.status_code == 200
+    page = read(shown)
+    assert f"/admin/events/{first}" in page.links
+    assert size(editor) == before
+    assert event_at(press(editor, page, "do", "save")) != first
+    assert size(editor) == before + 1
+
+
+def test_a_double_click_saves_once(editor: TestClient) -> None:
+    page, before = form(editor), size(editor)
+    first, second = (press(editor, page, "do", "save", **FILLED) for _ in range(2))
+    assert event_at(first) == event_at(second)
+    assert size(editor) == before + 1
+
+
+def test_clicks_at_the_same_moment_save_once(editor: TestClient) -> None:
+    page, before = form(editor), size(editor)
+    threads = [threading.Thread(target=press, args=(editor, page, "do", "save"), kwargs=FILLED) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert size(editor) == before + 1
+
+
+def test_a_form_that_was_saved_and_changed_since_is_saved_as_another_statement_only_when_asked_again(
+    editor: TestClient,
+) -> None:
+    page = form(editor)
+    first = event_at(press(editor, page, "do", "save", **FILLED))
+    changed = FILLED | {"subject": "air policing", "summary": "Jets, too."}
+    refused = press(editor, page, "do", "save", **changed)
+    assert refused.status_code == 422
+    assert "saved already" in refused.text
+    assert event_at(press(editor, read(refused), "do", "save")) != first
+
+
+def test_what_a_contributor_saves_waits_for_an_approver(editor: TestClient, database: str) -> None:
+    add_person(database, "con", "contributor")
+    allow(database)
+    before = size(editor)
+    editor.cookies.set(COOKIE, begin_session(database, "con"))
+    page = form(editor)
+    assert "waits for an approver" in page.text
+    saved, again = (press(editor, page, "do", "save", **FILLED) for _ in range(2))
+    assert saved.headers["Location"] == again.headers["Location"] == "/admin?done=waits"
+    (draft,) = editor.get("/v1/drafts").json()["items"]
+    assert (draft["author"], draft["records"][0]["summary"]) == ("con", FILLED["summary"])
+    assert size(editor) == before
+
+
+def test_whoever_may_only_read_enters_nothing_and_nobody_does_from_another_site(
+    editor: TestClient, database: str
+) -> None:
+    page = form(editor)
+    editor.headers["Origin"] = "https://evil.example"
+    assert press(editor, page, "do", "save", **FILLED).status_code == 403
+    editor.headers["Origin"] = "http://testserver"
+    add_person(database, "reader", "reader")
+    editor.cookies.set(COOKIE, begin_session(database, "reader"))
+    assert editor.get(NEW).status_code == press(editor, page, "do", "save", **FILLED).status_code == 403
+    editor.cookies.clear()
+    assert editor.get(NEW).headers["Location"].startswith("/admin/sign-in?next=")
+
+
+# --- what is known already --------------------------------------------------------------------------------------------
+
+
+def test_known_subjects_are_offered_with_their_state_and_a_restatement_lands_on_the_one_that_is_picked(
+    editor: TestClient,
+) -> None:
+    press(editor, form(editor), "do", "save", **FILLED)
+    page = form(editor)
+    assert "ground-troops United Kingdom: announced" in page.text
+    assert "known" not in page.data, "nothing is chosen beforehand"
+    again = FILLED | {"subject": "", "known": "ground-troops", "occurred__edtf": "2025-09-04", "summary": "Once more."}
+    assert said(editor, event_at(press(editor, page, "do", "save", **again)))["subject"] == "ground-troops"
+
+
+def test_a_new_subject_is_named_in_words_and_not_beside_a_known_one(editor: TestClient) -> None:
+    press(editor, form(editor), "do", "save", **FILLED)
+    both = FILLED | {"known": "ground-troops", "subject": "Air policing", "summary": "Jets."}
+    refused = press(editor, form(editor), "do", "save", **both)
+    assert (refused.status_code, "leave one out" in refused.text) == (422, True)
+    new = press(editor, read(refused), "do", "save", known="", subject="Air policing")
+    assert said(editor, event_at(new))["subject"] == "air-policing"
+
+
+def test_subjects_of_another_family_are_not_offered(editor: TestClient) -> None:
+    press(editor, form(editor), "do", "save", **FILLED)
+    assert "ground-troops" not in form(editor, "meeting.held").text
+
+
+# --- one article, many statements -------------------------------------------------------------------------------------
+
+
+def test_an_article_is_opened_once_and_kept_for_statement_after_statement(editor: TestClient) -> None:
+    article = get(editor, "/admin/articles/new")
+    opened = press_only(
+        editor, article, title="A long report", publisher="A paper", published_on="12 July 2025", reliability="C",
+        credibility="3",
+    )  # fmt: skip
+    kinds = read(editor.get(opened.headers["Location"]))
+    page = read(press(editor, kinds, "kind", "pledge.stated"))
+    source = {"title": "A long report", "publisher": "A paper", "published_on": "2025-07-12", "reliability": "C",
+              "credibility": 3}  # fmt: skip
+    without = {name: text for name, text in FILLED.items() if not name.startswith("sources")}
+    for number in range(1, 6):
+        filled = without | {"subject": f"subject {number}", "summary": f"Thing {number}."}
+        answer = press(editor, page, "do", "next", **filled)
+        assert answer.status_code == 303, answer.text
+        address = answer.headers["Location"]
+        page, reloaded = read(editor.get(address)), read(editor.get(address))
+        assert {name: texts for name, texts in page.data.items() if name != "key"} == {
+            name: texts for name, texts in reloaded.data.items() if name != "key"
+        }
+        assert f"Entered so far: {number}" in page.text
+        assert "Source: A long report" in page.text
+        assert page.data["summary"] == [""]
+        event_id = parse_qs(urlsplit(address).query)["entered"][-1]
+        assert said(editor, event_id)["sources"] == [source]
+
+
+def press_only(client: TestClient, sheet: Sheet, **filled: str) -> Any:
+    """Sends a form that has a single button."""
+    return client.post(sheet.action, data={**sheet.data, **{name: [text] for name, text in filled.items()}})
+
+
+def test_the_next_statement_may_be_of_another_kind(editor: TestClient) -> None:
+    answer = press(editor, form(editor), "do", "next", **FILLED, next_kind="meeting.held")
+    page = read(editor.get(answer.headers["Location"]))
+    assert (page.data["kind"], page.data["sources.0.title"]) == (["meeting.held"], ["A report"])
+
+
+def test_an_article_without_a_title_is_refused_at_its_field(editor: TestClient) -> None:
+    refused = press_only(editor, get(editor, "/admin/articles/new"), publisher="A paper", url="nonsense")
+    page = read(refused)
+    assert (refused.status_code, page.at_fault()) == (422, {"title", "url"})
+    assert page.data["publisher"] == ["A paper"]
+
+
+# --- what is written is shown, and is nothing else --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", STATEMENTS, ids=kind_of)
+def test_markup_in_every_text_is_shown_as_text(editor: TestClient, kind: type[Any]) -> None:
+    page = form(editor, kind_of(kind))
+    page = read(press(editor, page, "add", "sources"))
+    for name in [value for button, value in page.buttons if button == "add"]:
+        page = read(press(editor, page, "add", name))
+    texts = {
+        given["name"]: MARKUP
+        for tag, given in page.elements
+        if tag == "textarea" or (tag == "input" and given.get("type") is None and "name" in given)
+    }
+    for button in ("save", "preview"):
+        refused = press(editor, page, "do", button, **texts)
+        assert refused.status_code == 422
+        assert "<script>alert" not in refused.text
+        again = read(refused)
+        assert again.data["summary"] == [MARKUP]
+
+
+def test_markup_that_was_recorded_is_shown_as_text_on_every_page(editor: TestClient) -> None:
+    texts = FILLED | {
+        "summary": MARKUP, "quote": MARKUP, "place": MARKUP, "said_by__name": MARKUP, "said_by__post": MARKUP,
+        "body__description": MARKUP, "body__places": MARKUP, "sources__0__title": MARKUP,
+        "sources__0__publisher": MARKUP, "body__quantity__text": MARKUP,
+    }  # fmt: skip
+    answer = press(editor, form(editor), "do", "next", **texts)
+    address = answer.headers["Location"]
+    event_id = parse_qs(urlsplit(address).query)["entered"][-1]
+    notes = ("corrections", "retraction", "disputes", "duplicates", "sources")
+    own = f"/admin/events/{event_id}"
+    paths = [address, own, *(f"{own}/{name}" for name in notes)]
+    for path in paths:
+        answer = editor.get(path)
+        assert "<script>alert" not in answer.text, path
+        assert MARKUP in read(answer).text or "<script>" in read(answer).text, path
+    alike = read(press(editor, form(editor), "do", "save", **texts))
+    assert MARKUP in alike.text
+
+
+def test_a_page_stays_small_with_a_hundred_subjects_known(editor: TestClient) -> None:
+    for start in range(0, 120, 40):
+        many = [
+            statement(subject=f"subject-{number}", actors=["GB", "FR", "PL", "DE", "IT", "ES"])
+            for number in range(start, start + 40)
+        ]
+        post(editor, many, "/v1/statements/batch")
+    page = form(editor)
+    assert "Germany, Spain, France, United Kingdom, 2 more: announced" in page.text
