@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 import orjson
 import psycopg
 
+from service.access import hash_token
 from service.database import Connection, Pool
 from service.domain.answers import Json
-from service.domain.errors import Running, Unavailable
+from service.domain.errors import Refused, Running, Unavailable
 from service.log.append import TAKE_GATE
 from service.record import find_kept, reused
 from service.submission import Retry
@@ -102,3 +103,35 @@ class Seed(NamedTuple):
     def draw(self, token: str) -> bytes:
         """32 bytes that nobody can guess who has not the token as well, and the same each time for who has."""
         return hmac.digest(token.encode(), b"secret " + self.salt.encode(), "sha256")
+
+
+async def do_secretly(
+    pool: Pool,
+    retry: Retry | None,
+    token: str,
+    work: Callable[[Connection, bytes], Awaitable[Json]],
+    render: Callable[[bytes], str],
+    *,
+    dry_run: bool = False,
+) -> Done:
+    """As `do_once`, with a secret in the answer that is not kept: ``render`` makes it of what ``work`` is given.
+
+    ``token`` is the secret of whoever asks, be it of a token or a session. Raises `Refused` where a retry is sent with
+    another than the request.
+    """
+    name = hash_token(token).hex()[:12]  # of a token, the id under which it is listed
+    seed = Seed.fresh(name)
+
+    async def keep(connection: Connection) -> Json:
+        return {"seed": [*seed], "answer": await work(connection, seed.draw(token))}
+
+    done = await do_once(pool, retry, keep, dry_run=dry_run)
+    kept, content = Seed.of(done.content["seed"]), done.content["answer"]
+    if dry_run:
+        return Done(content, replayed=False)
+    if kept.token_id != name:
+        raise Refused(
+            "This Idempotency-Key has already made a secret, and only the token that it was sent with, "
+            f"{kept.token_id}, is answered it again. If that is lost, undo what was made, and use a new key."
+        )
+    return Done({**content, "secret": render(kept.draw(token))}, done.replayed)

@@ -1,13 +1,13 @@
 """People who sign in: their passwords, sessions, one-time links, and what is counted against guessing.
 
 Revision ID: 0009
-Revises: 0006
+Revises: 0008
 """
 
 from alembic import op
 
 revision = "0009"
-down_revision = "0006"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 

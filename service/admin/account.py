@@ -14,7 +14,7 @@ from service.admin.pages import render, see
 from service.admin.signing_in import check_again
 from service.admin.typed import faults_at, parse_typed, read_form
 from service.domain.errors import Fault, Invalid
-from service.web.serving import lifetime, services
+from service.web.serving import connections, lifetime, services
 
 router = pages()
 
@@ -37,7 +37,7 @@ async def show_account(request: Request) -> Response:
 
 async def _account(request: Request, faults: tuple[Fault, ...] = ()) -> Response:
     caller, served = await signed_in(request), services(request)
-    async with served.pool.connection() as connection:
+    async with connections(request).connection() as connection:
         person = await get_person(connection, caller.owner)
         sessions = await list_sessions(connection, caller.owner, lifetime(served.settings).idle)
     status = UNSENT if faults else 200
@@ -54,7 +54,7 @@ async def take_password(request: Request) -> Response:
     try:
         given = parse_typed(Changed, form)
         check_again(given.password, given.again)
-        await change_password(served.pool, caller.owner, given.before, given.password, session_id=caller.session_id)
+        await change_password(served.writing, caller.owner, given.before, given.password, session_id=caller.session_id)
     except Invalid as error:
         return await _account(request, faults_at(error))
     except Waits as error:
@@ -65,8 +65,8 @@ async def take_password(request: Request) -> Response:
 @router.post("/admin/account/sessions/{session_id}/end")
 async def end_own_session(request: Request, session_id: str) -> Response:
     """Ends one of one's own sessions; the one that this is sent in, too."""
-    caller, served = await signed_in(request), services(request)
-    async with served.pool.connection() as connection:
+    caller = await signed_in(request)
+    async with connections(request).connection() as connection:
         await end_session(connection, caller.owner, session_id)
     return see(SIGN_IN, "out") if session_id == caller.session_id else see("/admin/account", "session")
 
@@ -74,7 +74,7 @@ async def end_own_session(request: Request, session_id: str) -> Response:
 @router.post("/admin/account/sessions/end-others")
 async def end_own_other_sessions(request: Request) -> Response:
     """Ends all of one's sessions but this one."""
-    caller, served = await signed_in(request), services(request)
-    async with served.pool.connection() as connection:
+    caller = await signed_in(request)
+    async with connections(request).connection() as connection:
         await end_sessions(connection, caller.owner, but=caller.session_id)
     return see("/admin/account", "sessions")

@@ -23,7 +23,7 @@ from service.admin.pages import render, see
 from service.admin.typed import Form, faults_at, read_form
 from service.database import Connection
 from service.domain.errors import Fault, Invalid, Refused
-from service.web.serving import lifetime, services
+from service.web.serving import connections, lifetime, services
 
 PATH = "/admin/people"
 PAGE_ROWS = 25
@@ -47,7 +47,7 @@ async def show_people(request: Request) -> Response:
 
 async def _people(request: Request, typed: Form | dict[str, str], faults: tuple[Fault, ...] = ()) -> Response:
     after = request.query_params.get("after", "").replace("\x00", "") or None
-    async with services(request).pool.connection() as connection:
+    async with connections(request).connection() as connection:
         found = await list_people(connection, after=after, limit=PAGE_ROWS + 1)
     shown = {name: typed.get(name, "") for name in ("login", "name", "email", "role")}
     return render(
@@ -59,11 +59,11 @@ async def _people(request: Request, typed: Form | dict[str, str], faults: tuple[
 @router.post(PATH)
 async def invite(request: Request) -> Response:
     """Lets somebody sign in; shows the link with which they set their password, this once."""
-    caller, served = await signed_in(request, Role.ADMIN), services(request)
+    caller = await signed_in(request, Role.ADMIN)
     form = await read_form(request)
     try:
         new = parse_person(form)
-        async with served.pool.connection() as connection, connection.transaction():
+        async with connections(request).connection() as connection, connection.transaction():
             await add_person(connection, new, by=caller.owner)
             path = await make_link(connection, new.login, by=caller.owner, lasts=_lasts(request))
     except (Invalid, Refused) as error:
@@ -92,7 +92,7 @@ async def _person(
     faults: tuple[Fault, ...] = (),
 ) -> Response:  # fmt: skip
     served = services(request)
-    async with served.pool.connection() as connection:
+    async with connections(request).connection() as connection:
         person = await get_person(connection, login)
         sessions = await list_sessions(connection, login, lifetime(served.settings).idle)
     return render(
@@ -115,7 +115,7 @@ async def change(request: Request, login: str) -> Response:
     form = await read_form(request)
     try:
         changed = parse_person({**form, "login": login})
-        async with services(request).pool.connection() as connection:
+        async with connections(request).connection() as connection:
             await change_person(connection, changed)
     except (Invalid, Refused) as error:
         return await _person(request, login, typed=form, faults=faults_at(error))
@@ -126,7 +126,7 @@ async def change(request: Request, login: str) -> Response:
 async def link(request: Request, login: str) -> Response:
     """Makes another link for a person, and shows it, this once."""
     caller = await signed_in(request, Role.ADMIN)
-    async with services(request).pool.connection() as connection:
+    async with connections(request).connection() as connection:
         path = await make_link(connection, login, by=caller.owner, lasts=_lasts(request))
     return await _person(request, login, link=_whole(request, path), status=201)
 
@@ -135,7 +135,7 @@ async def link(request: Request, login: str) -> Response:
 async def disable(request: Request, login: str) -> Response:
     """Ends all that a person can do, at once."""
     caller, served = await signed_in(request, Role.ADMIN), services(request)
-    async with served.pool.connection() as connection:
+    async with connections(request).connection() as connection:
         for token_id in await disable_person(connection, login, by=caller.owner):
             served.access.forget(token_id)
     return see(f"{PATH}/{login}", "disabled")
@@ -145,7 +145,7 @@ async def disable(request: Request, login: str) -> Response:
 async def enable(request: Request, login: str) -> Response:
     """Lets a person sign in again."""
     await signed_in(request, Role.ADMIN)
-    async with services(request).pool.connection() as connection:
+    async with connections(request).connection() as connection:
         await enable_person(connection, login)
     return see(f"{PATH}/{login}", "enabled")
 
@@ -154,7 +154,7 @@ async def enable(request: Request, login: str) -> Response:
 async def end_session_of(request: Request, login: str, session_id: str) -> Response:
     """Ends one of a person's sessions; the id `all` ends every one."""
     await signed_in(request, Role.ADMIN)
-    async with services(request).pool.connection() as connection:
+    async with connections(request).connection() as connection:
         await _end(connection, login, session_id)
     return see(f"{PATH}/{login}", "sessions" if session_id == _ALL else "session")
 

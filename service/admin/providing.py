@@ -14,7 +14,7 @@ from service.admin.pages import see
 from service.admin.signing_in import sign_in_again, visitor_of, with_session
 from service.domain.errors import Fault, Unknown
 from service.web.cookies import find_kept, keep
-from service.web.serving import lifetime, services
+from service.web.serving import connections, lifetime, services
 
 BEGIN, BACK = f"{SIGN_IN}/provider", f"{SIGN_IN}/provider/back"
 _COOKIE = "registry_provider"
@@ -55,7 +55,7 @@ async def come_back(request: Request) -> Response:
     on = local_path(unquote(path))
     try:
         who = await provider.finish(secret, _back(request), dict(request.query_params))
-        async with served.pool.connection() as connection, connection.transaction():
+        async with connections(request).connection() as connection, connection.transaction():
             login = await find_login(connection, who)
             cookie = await begin_session(connection, login, visitor_of(request), lifetime(served.settings))
     except NotVouched as error:

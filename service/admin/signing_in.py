@@ -21,7 +21,7 @@ from service.domain.errors import Fault, Invalid, Refused
 from service.domain.statement import Line
 from service.web.cookies import SESSION, keep
 from service.web.limits import network_of
-from service.web.serving import find_person, lifetime, services
+from service.web.serving import connections, find_person, lifetime, services
 
 router = pages()
 
@@ -43,7 +43,7 @@ async def take_sign_in(request: Request) -> Response:
     visitor = visitor_of(request)
     try:
         secret = await sign_in(
-            served.pool, login, form.get("password", ""), visitor, lifetime(served.settings),
+            served.writing, login, form.get("password", ""), visitor, lifetime(served.settings),
             network_of(visitor.address),
         )  # fmt: skip
     except NotSignedIn as error:
@@ -93,7 +93,7 @@ async def sign_out(request: Request) -> Response:
     served = services(request)
     caller = await find_person(request, served)
     if caller is not None and caller.session_id is not None:
-        async with served.pool.connection() as connection:
+        async with connections(request).connection() as connection:
             await end_session(connection, caller.owner, caller.session_id)
     response = see(SIGN_IN, "out")
     keep(request, response, served.settings.public_url, SESSION, "", seconds=0)
@@ -124,7 +124,7 @@ def check_again(password: str, again: str) -> None:
 @router.get("/admin/welcome/{secret}")
 async def show_welcome(request: Request, secret: str) -> Response:
     """The form to choose a password in. Looking at it uses nothing up."""
-    async with services(request).pool.connection() as connection:
+    async with connections(request).connection() as connection:
         link = await get_link(connection, secret)
         person = None if link.login is None else await get_person(connection, link.login)
     typed = {"login": "", "name": ""} if person is None else {"login": person.login, "name": person.name}
@@ -143,7 +143,7 @@ def _welcome(request: Request, link: Link, typed: Form | dict[str, str], faults:
 async def take_welcome(request: Request, secret: str) -> Response:
     """Sets the password, uses the link up, and signs in."""
     form, served = await read_form(request), services(request)
-    async with served.pool.connection() as connection:
+    async with connections(request).connection() as connection:
         link = await get_link(connection, secret)
     if link.login is not None:
         form = Form({**form, "login": link.login})
@@ -153,7 +153,7 @@ async def take_welcome(request: Request, secret: str) -> Response:
         check_again(chosen.password, chosen.again)
         person = NewPerson(login=chosen.login, name=chosen.name, role=Role.ADMIN)
         kept = await hash_password(chosen.password)
-        async with served.pool.connection() as connection, connection.transaction():
+        async with connections(request).connection() as connection, connection.transaction():
             await use_link(connection, secret, person, kept)
             cookie = await begin_session(connection, chosen.login, visitor_of(request), lifetime(served.settings))
     except (Invalid, Refused) as error:

@@ -1,20 +1,26 @@
 """Tokens, for admins: which there are, a new one, the end of one."""
 
+import hashlib
 from datetime import timedelta
 from typing import Annotated
 
+import orjson
 from fastapi import Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.responses import Response
 
-from service.access import Role, TokenState, Wanted, create_token, get_token, list_tokens, revoke_token
+from service.access import Role, TokenState, Wanted, create_token, get_token, list_tokens, render_secret, revoke_token
 from service.admin.guarding import UNSENT, pages, signed_in
 from service.admin.pages import render, see
 from service.admin.people import PAGE_ROWS, ROLES
 from service.admin.typed import Form, faults_at, parse_typed, read_form
+from service.database import Connection
+from service.domain.answers import Json
 from service.domain.errors import Fault, Invalid, Refused, Unknown
 from service.domain.statement import Line
-from service.web.serving import services
+from service.once import do_secretly
+from service.submission import Retry
+from service.web.serving import connections, secret_of, services
 
 PATH = "/admin/tokens"
 STATES = tuple(TokenState)
@@ -46,7 +52,7 @@ async def _tokens(
 ) -> Response:
     asked = request.query_params
     state = next((one for one in STATES if one == asked.get("state")), None)
-    async with services(request).pool.connection() as connection:
+    async with connections(request).connection() as connection:
         after = asked.get("after") or None
         try:
             if after is not None:
@@ -69,20 +75,26 @@ async def make_token(request: Request) -> Response:
     try:
         new = parse_typed(NewToken, form, besides=())
         expires = None if new.days is None else served.clock() + timedelta(days=new.days)
-        async with served.pool.connection() as connection:
-            secret, _ = await create_token(
-                connection, role=new.role, owner=new.owner, expires_at=expires, created_by=caller.owner, key=new.key
+
+        async def make(connection: Connection, drawn: bytes) -> Json:
+            _, made = await create_token(
+                connection, role=new.role, owner=new.owner, expires_at=expires, created_by=caller.owner, drawn=drawn
             )
+            return {"id": made.id}
+
+        said = hashlib.sha256(orjson.dumps([new.role, new.owner, new.days])).digest()
+        retry = Retry(f"form/{caller.owner}", new.key, said)
+        done = await do_secretly(served.writing, retry, secret_of(request), make, render_secret)
     except (Invalid, Refused) as error:
         return await _tokens(request, form, faults_at(error))
-    return await _tokens(request, {"role": "", "owner": "", "days": "90"}, secret=secret)
+    return await _tokens(request, {"role": "", "owner": "", "days": "90"}, secret=done.content["secret"])
 
 
 @router.post(PATH + "/{token_id}/revoke")
 async def end_token(request: Request, token_id: str) -> Response:
     """Revokes a token, for ever."""
     caller, served = await signed_in(request, Role.ADMIN), services(request)
-    async with served.pool.connection() as connection:
+    async with connections(request).connection() as connection:
         await revoke_token(connection, token_id, by=caller.owner)
     served.access.forget(token_id)
     return see(PATH, "revoked")

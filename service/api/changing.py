@@ -13,14 +13,13 @@ from service.access import Caller, Role
 from service.api.recording import AskedWrite, retry_of
 from service.database import Connection
 from service.domain.answers import Json
-from service.domain.errors import Refused
-from service.once import Done, Seed, do_once
+from service.once import Done, do_once, do_secretly
 from service.submission import Retry
 from service.web.asking import read_query
 from service.web.bodies import read_body
 from service.web.describing import Answer, documented
 from service.web.sending import JSON
-from service.web.serving import Services, authorise, services, token_in
+from service.web.serving import Services, authorise, secret_of, services
 
 UNKEPT = ("Cache-Control",)
 REPLAYED = "Idempotency-Replayed"
@@ -47,21 +46,7 @@ class Change(NamedTuple):
 
         Raises `Refused` where a retry is sent with another token than the request.
         """
-        seed = Seed.fresh(self.caller.token_id)
-
-        async def keep(connection: Connection) -> Json:
-            return {"seed": [*seed], "answer": await work(connection, seed.draw(self.token))}
-
-        done = await self.do(keep)
-        kept, content = Seed.of(done.content["seed"]), done.content["answer"]
-        if self.dry_run:
-            return Done(content, replayed=False)
-        if kept.token_id != self.caller.token_id:
-            raise Refused(
-                "This Idempotency-Key has already made a secret, and only the token that it was sent with, "
-                f"{kept.token_id}, is answered it again. If that is lost, undo what was made, and use a new key."
-            )
-        return Done({**content, "secret": render(kept.draw(self.token))}, done.replayed)
+        return await do_secretly(self.served.writing, self.retry, self.token, work, render, dry_run=self.dry_run)
 
     def tell(
         self, done: Done, status: int = 200, headers: Mapping[str, str] | None = None, *, silent: bool = False
@@ -90,9 +75,7 @@ async def begin_change(
     caller = await authorise(request, role)
     body = await read(request)
     said = f"{request.method} {request.url.query}\n".encode() + body
-    token = token_in(request.headers["authorization"])
-    assert token is not None
-    return Change(services(request), caller, token, body, dry_run, retry_of(request, caller, said))
+    return Change(services(request), caller, secret_of(request), body, dry_run, retry_of(request, caller, said))
 
 
 def changed(

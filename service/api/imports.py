@@ -14,7 +14,6 @@ from starlette.types import Receive, Scope, Send
 
 from service.access import Caller, Role
 from service.api.answered import ImportEnd, ImportReport, ImportRow
-from service.web.submitting import tried
 from service.domain.answers import Json
 from service.domain.kinds import AnyStatement
 from service.load.checked import Spool
@@ -29,6 +28,7 @@ from service.web.describing import TEXT, Answer, Items, documented
 from service.web.formats import FORMATS, wanted_format
 from service.web.sending import JSON
 from service.web.serving import LongDoor, Services, authorise, services
+from service.web.submitting import tried
 from service.web.uploads import MULTIPART, Form, Upload, receive
 
 _PIECE = 2**18

@@ -166,6 +166,14 @@ def token_in(authorization: str) -> str | None:
     return secret.strip() if scheme.lower() == "bearer" else None
 
 
+def secret_of(request: Request) -> str:
+    """By what an authorised caller was known: a token, or the session of a person."""
+    given = request.headers.get("authorization")
+    secret = find_kept(request, services(request).settings.public_url, SESSION) if given is None else token_in(given)
+    assert secret is not None
+    return secret
+
+
 async def _find_by_token(request: Request, served: Services) -> Caller | None:
     given = request.headers.get("authorization")
     if given is None:
