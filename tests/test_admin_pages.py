@@ -38,6 +38,16 @@ NEEDS = {
     "/admin/people/{login}/disable": Role.ADMIN,
     "/admin/people/{login}/enable": Role.ADMIN,
     "/admin/people/{login}/sessions/{session_id}/end": Role.ADMIN,
+    "/admin/coalitions": Role.READER,
+    "/admin/actors": Role.READER,
+    "/admin/audit": Role.EDITOR,
+    "/admin/webhooks": Role.EDITOR,
+    "/admin/webhooks/{webhook_id}": Role.EDITOR,
+    **{
+        f"/admin/webhooks/{{webhook_id}}/{what}": Role.EDITOR
+        for what in ("pause", "resume", "delete", "secret", "ping")
+    },
+    "/admin/webhooks/{webhook_id}/deliveries/{delivery_id}/resend": Role.EDITOR,
     "/admin/tokens": Role.ADMIN,
     "/admin/tokens/{token_id}/revoke": Role.ADMIN,
 }
@@ -72,7 +82,10 @@ def test_each_role_sees_its_pages_and_no_others(database: str) -> None:
                 assert said.headers["Location"].startswith("/admin/sign-in"), f"{method} {path}"
 
 
-PAGES = ["/admin", "/admin/account", "/admin/people", "/admin/people/jane", "/admin/tokens", "/admin/nothing"]
+PAGES = [
+    *("/admin", "/admin/account", "/admin/people", "/admin/people/jane", "/admin/tokens", "/admin/nothing"),
+    *("/admin/webhooks", "/admin/audit", "/admin/audit?since=x", "/admin/coalitions", "/admin/actors?q=ger"),
+]
 
 
 @pytest.mark.parametrize("path", [*PAGES, "/admin/sign-in", "/admin/welcome/none"])

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from starlette.testclient import TestClient
 
+from service.accounts import passwords
 from service.accounts.links import make_link
 from service.accounts.passwords import check_password
 from service.database import open_pool
@@ -177,6 +178,27 @@ def test_many_guesses_at_once_are_no_way_round(database: str) -> None:
     with opened(database) as client, ThreadPoolExecutor(10) as many:
         answers = list(many.map(lambda n: sign_in(client, "jane", f"wrong password {n}"), range(20)))
     assert sorted(answers) == [422] * 5 + [429] * 15
+
+
+def test_a_password_is_hashed_whether_anybody_has_the_login_or_not(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_person(database)
+    add_person(database, "john")
+    do(database, "UPDATE person SET password = NULL WHERE login = 'john'")
+    verified: list[str] = []
+    verify = passwords._HASHER.verify
+
+    def noted(password: str, kept: str) -> bool:
+        verified.append(kept[:30])
+        return verify(password, kept)
+
+    monkeypatch.setattr(passwords._HASHER, "verify", noted)
+    with opened(database) as client:
+        for login in ("jane", "john", "nobody"):
+            assert sign_in(client, login, "wrong password") == 422
+    assert len(verified) == 3
+    assert len(set(verified)) == 1, "with the same costs"
 
 
 def test_whoever_guesses_at_many_logins_from_one_address_waits_too(database: str) -> None:

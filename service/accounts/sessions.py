@@ -44,8 +44,8 @@ class Session(NamedTuple):
 _ID = re.compile(r"[0-9a-f]{12}")
 _BEGIN = """
 INSERT INTO session (hash, login, began_at, last_used_at, expires_at, address, browser)
-SELECT %(hash)s, %(login)s, now, now, now + %(whole)s, %(address)s, %(browser)s FROM clock_timestamp() AS now
-RETURNING id
+SELECT %(hash)s, login, now, now, now + %(whole)s, %(address)s, %(browser)s FROM person, clock_timestamp() AS now
+WHERE login = %(login)s AND disabled_at IS NULL
 """
 _SWEEP = "DELETE FROM session WHERE login = %(login)s AND NOT (expires_at > now() AND last_used_at > now() - %(idle)s)"
 _LIVE = "s.expires_at > clock_timestamp() AND s.last_used_at > clock_timestamp() - %(idle)s"
@@ -74,7 +74,10 @@ def hash_cookie(secret: str) -> bytes:
 
 
 async def begin_session(connection: Connection, login: str, visitor: Visitor, lifetime: Lifetime) -> str:
-    """Signs a person in: answers the cookie, which is nowhere else. Their sessions that are over are forgotten."""
+    """Signs a person in: answers the cookie, which is nowhere else; of whoever is disabled by now it opens nothing.
+
+    Their sessions that are over are forgotten.
+    """
     secret = secrets.token_urlsafe(32)
     values = {"hash": hash_cookie(secret), "login": login, **visitor._asdict(), **lifetime._asdict()}
     await connection.execute(_SWEEP.encode(), values)

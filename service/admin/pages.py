@@ -38,14 +38,23 @@ class Entry(NamedTuple):
 NAVIGATION = (
     Entry("/admin/statements/new", "Enter a statement", Role.CONTRIBUTOR),
     Entry("/admin/articles/new", "Open an article", Role.CONTRIBUTOR),
-    Entry("/admin/people", "People", Role.ADMIN),
+    Entry("/admin/coalitions", "Coalitions", Role.READER),
+    Entry("/admin/actors", "Actors", Role.READER),
+    Entry("/admin/audit", "Who did what", Role.EDITOR),
+    Entry("/admin/webhooks", "Webhooks", Role.EDITOR),
     Entry("/admin/tokens", "Tokens", Role.ADMIN),
-)  # fmt: skip
+    Entry("/admin/people", "People", Role.ADMIN),
+)
 
 
 def shown_instant(at: datetime | None) -> str:
     """An instant as people read it, in UTC."""
     return "never" if at is None else f"{at.astimezone(UTC):%-d %B %Y, %H:%M} UTC"
+
+
+def shown_day(at: datetime) -> str:
+    """A day as people read it, in UTC."""
+    return f"{at.astimezone(UTC):%-d %B %Y}"
 
 
 _ENVIRONMENT = Environment(
@@ -57,7 +66,7 @@ _ENVIRONMENT = Environment(
     auto_reload=False,
 )
 _ENVIRONMENT.globals |= {"address_of": address_of, "new_key": new_event_id}
-_ENVIRONMENT.filters |= {"instant": shown_instant}
+_ENVIRONMENT.filters |= {"instant": shown_instant, "day": shown_day}
 
 
 def caller_of(request: Request) -> Caller | None:
@@ -96,6 +105,8 @@ DONE = {
     "sessions": "The sessions were ended.",
     "out": "You have signed out.",
     "disabled": "This person is out: all sessions and links have ended, and the tokens in their name are revoked.",
+    "sent": "It was sent; what came of it stands below.",
+    "deleted": "The webhook is gone.",
     "revoked": "The token is revoked.",
     "changed": "The change was saved.",
     "enabled": "This person can sign in again. What was ended stays ended: tokens and sessions are made anew.",

@@ -28,11 +28,11 @@ from service.web.serving import connections, lifetime, services
 PATH = "/admin/people"
 PAGE_ROWS = 25
 ROLES = (
-    (Role.READER, "Reader: reads, where reading is not open to all"),
-    (Role.CONTRIBUTOR, "Contributor: enters what an approver then looks at"),
+    (Role.READER, "Reader: only reads"),
+    (Role.CONTRIBUTOR, "Contributor: enters for an approver"),
     (Role.EDITOR, "Editor: records"),
-    (Role.APPROVER, "Approver: records, and approves what others have entered"),
-    (Role.ADMIN, "Admin: all that, and looks after people, tokens and webhooks"),
+    (Role.APPROVER, "Approver: records and approves"),
+    (Role.ADMIN, "Admin: also people and tokens"),
 )
 """Each allows all that the ones before it do."""
 router = pages()

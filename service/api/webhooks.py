@@ -8,7 +8,7 @@ from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Depends, Request
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
 from service.access import Caller, Role
@@ -31,9 +31,8 @@ from service.api.webhook_shapes import (
 from service.database import Connection
 from service.domain.answers import Json
 from service.domain.dates import parse_instant, render_instant
-from service.domain.errors import Fault, Invalid, Refused, Running, Unknown
+from service.domain.errors import Refused, Running
 from service.domain.record import is_event_id
-from service.log.read import find_event
 from service.once import Done
 from service.segments.heard import Wanted
 from service.web.asking import read_query
@@ -43,24 +42,14 @@ from service.web.fields import members_of
 from service.web.sending import JSON, PRIVATE, digest_of, revisions_in, send
 from service.web.serving import Door, Services, authorise, connections, takes_no_parameters
 from service.webhooks import subscriptions
-from service.webhooks.addresses import parse_url
+from service.webhooks.by_hand import Description, HookUrl, check_reachable, get_delivery, prepare_by_hand
 from service.webhooks.deliveries import Delivery, count_deliveries, find_delivery, list_deliveries
-from service.webhooks.messages import MEDIA_TYPE, message_of, ping, render_secret
+from service.webhooks.messages import MEDIA_TYPE, render_secret
 from service.webhooks.subscriptions import REASONS, State, Subscription
 
 router = APIRouter(tags=["webhooks"], route_class=Door)
 WEBHOOKS, DELIVERIES = listing(members_of(WebhookPage)), listing(members_of(DeliveryPage))
 
-HookUrl = Annotated[
-    str,
-    Field(
-        max_length=2000,
-        description="an address on the web, without user, password or fragment; its port is 80, 443, or 1024 and above",
-        json_schema_extra={"format": "uri", "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://"},
-    ),
-    AfterValidator(parse_url),
-]
-Description = Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$")]
 Position = Annotated[int, Field(strict=True, ge=0, le=2**62)]
 _LONGEST_OVERLAP = 168
 
@@ -152,15 +141,6 @@ def _parse_id(webhook_id: str) -> str:
         raise subscriptions.unknown() from None
 
 
-async def _check_url(served: Services, url: str) -> None:
-    if not await served.courier.sender.may_send(url):
-        detail = (
-            "This address is loopback, private, or otherwise none on the internet; nothing is sent there. "
-            "Whoever runs the service can allow a network in WEBHOOK_NETWORKS."
-        )
-        raise Invalid("The request is not valid.", Fault("/url", "address_refused", detail))
-
-
 @router.post(
     "/v1/webhooks",
     operation_id="createWebhook",
@@ -175,7 +155,7 @@ async def create_webhook(request: Request) -> Response:
     """Subscribes an address to events; the answer has the secret, which nobody else is shown."""
     change = await begin_change(request, Role.EDITOR)
     given, served = parse_body(Subscribing, change.body), change.served
-    await _check_url(served, given.url)
+    await check_reachable(served.courier, given.url)
     wanted = Wanted.model_construct(coalition=given.coalition, kind=given.kind, country=given.country)
 
     async def make(connection: Connection, secret: bytes) -> Json:
@@ -261,7 +241,7 @@ async def change_webhook(request: Request, webhook_id: str) -> Response:
     change = await begin_change(request, Role.EDITOR)
     given = parse_body(Changing, change.body)
     if "url" in given.model_fields_set:
-        await _check_url(change.served, given.url)
+        await check_reachable(change.served.courier, given.url)
     changes = given.model_dump(exclude_unset=True)
     hold = _holder(request, change, webhook_id)
 
@@ -375,10 +355,7 @@ async def resend_delivery(request: Request, webhook_id: str, delivery_id: str) -
     """Sends what a delivery sent once more, now and whatever the webhook's state; the cursor stays where it is."""
     change = await begin_change(request, Role.EDITOR, read=read_no_body)
     webhook = await _find(request, webhook_id, _seen_by(change.caller))
-    async with change.served.writing.connection() as connection:
-        again = await find_delivery(connection, webhook.webhook_id, delivery_id) if is_event_id(delivery_id) else None
-    if again is None:
-        raise Unknown("There is no such delivery, or it is too long ago; send from a position with PATCH and `after`.")
+    again = await get_delivery(change.served.writing, webhook.webhook_id, delivery_id)
     return await _send_by_hand(change, webhook, again)
 
 
@@ -389,12 +366,9 @@ async def _send_by_hand(change: Change, webhook: Subscription, again: Delivery |
     came of it is found by that.
     """
     served, done = change.served, Done({}, replayed=False)
-    async with served.writing.connection() as connection:
-        keys = await subscriptions.read_keys(connection, webhook.webhook_id)
-        event = await find_event(connection, again.event_id) if again is not None and again.event_id else None
-    message = message_of(event) if event else ping(served.new_id(), webhook.webhook_id, served.clock())
+    sending = await prepare_by_hand(served.writing, webhook, again, new_id=served.new_id, now=served.clock())
     if change.dry_run:
-        return change.tell(Done({"message": orjson.loads(message.body)}, replayed=False))
+        return change.tell(Done({"message": orjson.loads(sending.message.body)}, replayed=False))
 
     async def claim(delivery_id: str) -> bool:
         nonlocal done
@@ -405,13 +379,7 @@ async def _send_by_hand(change: Change, webhook: Subscription, again: Delivery |
         done = await change.do(begin)
         return not done.replayed
 
-    made = await served.courier.send_by_hand(
-        webhook, keys, message,
-        cause="ping" if event is None else "resend",
-        position=event.position if event else None,
-        event_id=event.event_id if event else None,
-        claim=claim,
-    )  # fmt: skip
+    made = await sending.send(served.courier, claim=claim)
     if made is None:
         made = await _came_of(served, webhook, done.content)
     return change.tell(Done(_delivery(made), done.replayed))

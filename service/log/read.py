@@ -59,6 +59,32 @@ async def read_events(connection: Connection, *, after: int, limit: int) -> list
     return [EventRow.of(row) for row in await fetch(connection, _READ, {"after": after, "limit": limit})]
 
 
+_RECORDED = f"""
+SELECT {COLUMNS} FROM event e
+WHERE (%(by)s::text IS NULL OR e.recorded_by = %(by)s)
+  AND (%(kind)s::text IS NULL OR e.kind = %(kind)s OR split_part(e.kind, '.', 1) = %(kind)s)
+  AND (%(since)s::timestamptz IS NULL OR e.recorded_at >= %(since)s)
+  AND (%(until)s::timestamptz IS NULL OR e.recorded_at < %(until)s)
+  AND (%(before)s::bigint IS NULL OR e.position < %(before)s)
+ORDER BY e.position DESC LIMIT %(limit)s
+"""
+
+
+class Recorded(NamedTuple):
+    """Which events of the log are looked for: by whom they were recorded, which they are, and when; None is any."""
+
+    by: str | None = None
+    kind: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+async def list_recorded(connection: Connection, wanted: Recorded, *, before: int | None, limit: int) -> list[EventRow]:
+    """What was recorded, newest first, before a position; ``kind`` may be a family, ``until`` is not included."""
+    values = {**wanted._asdict(), "before": before, "limit": limit}
+    return [EventRow.of(row) for row in await fetch(connection, _RECORDED, values)]
+
+
 async def read_size(connection: Connection) -> int:
     """How long the log is."""
     size: int = (await fetch(connection, "SELECT size FROM log_head"))[0][0]
