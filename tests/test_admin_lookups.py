@@ -31,6 +31,8 @@ def test_who_did_what_is_found_by_person_kind_and_day(database: str) -> None:
         assert rows(page) == 3
         assert page.index(">3</a>") < page.index(">2</a>") < page.index(">1</a>"), "newest first"
         assert "<img" not in page
+        for address in re.findall(r'<th scope="row"><a href="([^"]+)"', page):
+            assert client.get(address).status_code == 200, "and leads to the event"
         for asked, found in [
             ("by=john", 1),
             ("by=jane", 2),
