@@ -158,20 +158,26 @@ class _Server(uvicorn.Server):
             print(f"token:   {self._secret}")
         else:
             print("token:   make one with ./run token new --role editor")
-        print(f"sign in: {await self._way_in(f'http://{shown}:{port}')}")
+        print(f"sign in: {await self._way_in(host, port)}")
         sys.stdout.flush()
 
-    async def _way_in(self, address: str) -> str:
+    async def _way_in(self, host: str, port: int) -> str:
         """The page to sign in on; as long as there is nobody who can, a link that makes the first admin, once."""
         app = self.config.app
         assert isinstance(app, Application)
         served: Services = app.state.services
-        base = served.settings.public_url or address
+        base = _base(served.settings, host, port)
         async with served.pool.connection() as connection:
             if await is_anybody_there(connection):
                 return f"{base}/admin"
             lasts = timedelta(hours=served.settings.link_hours)
             return base + await make_link(connection, None, by=None, lasts=lasts)
+
+
+def _base(settings: Settings, host: str, port: int) -> str:
+    """Where people reach the service: what is set, else where it listens; on all addresses is on this machine too."""
+    here = "localhost" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host  # noqa: S104 - no binding
+    return settings.public_url or f"http://{here}:{port}"
 
 
 @app.command()
@@ -366,9 +372,8 @@ def link_user(login: Annotated[str, typer.Argument(help="as `user list` shows it
 
 async def _link(connection: Connection, login: str) -> str:
     settings = _settings()
-    shown = f"[{settings.host}]" if ":" in settings.host else settings.host
-    base = settings.public_url or f"http://{shown}:{settings.port}"
-    return base + await make_link(connection, login, by=None, lasts=timedelta(hours=settings.link_hours))
+    path = await make_link(connection, login, by=None, lasts=timedelta(hours=settings.link_hours))
+    return _base(settings, settings.host, settings.port) + path
 
 
 @user_app.command("list")

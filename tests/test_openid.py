@@ -228,6 +228,10 @@ def test_a_provider_that_is_silent_or_another_than_is_meant_is_said_to_be(databa
         said = client.get(BEGIN)
         assert (said.status_code, "does not answer" in said.text) == (503, True)
         assert "Sign in with 127.0.0.1:9" in client.get("/admin/sign-in").text
+    metadata, provider.metadata = provider.metadata, lambda: {"issuer": provider.issuer}  # type: ignore[method-assign]  # for once
+    with opened(database, **knows(provider)) as client:
+        assert client.get(BEGIN).status_code == 503
+    provider.metadata = metadata  # type: ignore[method-assign]  # as it was
     issuer = provider.issuer
     provider.issuer = "https://evil.example"
     with opened(database, **(knows(provider) | {"oidc_issuer": issuer})) as client:

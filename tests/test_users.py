@@ -3,6 +3,7 @@
 import re
 from urllib.parse import urlencode
 
+import pytest
 from typer.testing import CliRunner, Result
 
 from service.cli import app as command_line
@@ -50,6 +51,20 @@ def test_somebody_who_is_added_sets_a_password_by_the_link_that_is_printed(datab
         assert client.post(path, data=CHOSEN | {"login": "somebody-else"}).status_code == 303
         assert client.get("/v1/me").json() == {"owner": "jane.doe", "role": "editor", "token": None}
     assert rows(database)[0][2] == "active"
+
+
+@pytest.mark.parametrize(
+    ("settings", "address"),
+    [
+        ({}, "http://127.0.0.1:8000"),
+        ({"HOST": "0.0.0.0", "PORT": "9000"}, "http://localhost:9000"),
+        ({"HOST": "::1"}, "http://[::1]:8000"),
+        ({"HOST": "0.0.0.0", "PUBLIC_URL": "https://Registry.example/"}, "https://registry.example"),
+    ],
+)
+def test_a_link_begins_where_people_reach_the_service(database: str, settings: dict[str, str], address: str) -> None:
+    said = user(database, "add", "jane", "--role", "editor", **settings).stdout.strip()
+    assert said.startswith(f"{address}/admin/welcome/")
 
 
 def test_a_new_link_ends_the_one_before_and_by_it_all_sessions(database: str) -> None:

@@ -26,6 +26,7 @@ from service.domain.errors import Refused, Unavailable
 
 _LOGGER = logging.getLogger(__name__)
 _DISCOVERY = "/.well-known/openid-configuration"
+_ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 _SCOPE = "openid email profile"
 _SIGNED_BY = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"]
 """With a key of the provider's own: neither unsigned nor by a secret that we have too."""
@@ -144,11 +145,10 @@ class Provider:
         if self._metadata is not None and time.monotonic() - self._metadata[0] < _KEPT_SECONDS:
             return self._metadata[1]
         found = await self._get(self._client.issuer.rstrip("/") + _DISCOVERY)
-        if found.get("issuer") != self._client.issuer:
-            _LOGGER.error("the sign-in provider calls itself otherwise than OIDC_ISSUER does")
-            raise Unavailable(
-                "The sign-in provider is not the one that is set; whoever runs the service can mend that."
-            )
+        endpoints = all(isinstance(found.get(name), str) for name in _ENDPOINTS)
+        if found.get("issuer") != self._client.issuer or not endpoints:
+            _LOGGER.error("the sign-in provider calls itself otherwise than OIDC_ISSUER does, or is none")
+            raise Unavailable("The sign-in provider is not the one that is set; whoever runs the service can mend it.")
         self._metadata, self._keys = (time.monotonic(), found), None
         return found
 
