@@ -124,7 +124,7 @@ def test_what_is_wrong_stands_at_its_field_and_everything_stays_filled_in(editor
     refused = press(editor, form(editor), "do", "save", **filled)
     page = read(refused)
     assert refused.status_code == 422
-    assert page.at_fault() >= {"body.quantity.min", "occurred.edtf", "body.firmness"}
+    assert page.at_fault() >= {"body.quantity.exactly", "occurred.edtf", "body.firmness"}
     assert page.data["body.quantity.exactly"] == ["many"]
     assert page.data["summary"] == [FILLED["summary"]]
     mended = press(

@@ -251,7 +251,8 @@ def test_an_exact_number_beside_its_ends_is_refused_at_its_field() -> None:
 
 def test_a_number_with_a_comma_for_its_fraction_is_not_taken_for_another() -> None:
     page = refused(filled_in(body__quantity__exactly="1,5", body__quantity__unit="persons"))
-    assert find(page, "body.quantity.min").errors
+    assert find(page, "body.quantity.exactly").errors
+    assert len(page.problems) == 1, "said once, where it was written"
 
 
 @pytest.mark.parametrize(("chosen", "official"), [("yes", True), ("no", False), ("", None)])
@@ -359,6 +360,8 @@ def test_a_date_is_told_in_plain_words(edtf: str, words: str) -> None:
 
 
 def test_how_a_date_is_known_is_told_with_it() -> None:
+    page = refused(filled_in(occurred__edtf="by 17 March 2025", occurred__basis="deduced"))
+    assert find(page, "occurred.edtf").echo == "on or before 17 March 2025, deduced"
     assert tell_occurred("../2025-03-17", "deduced") == "on or before 17 March 2025, deduced"
     assert tell_occurred("2025-03-17", "stated") == "17 March 2025"
 
@@ -383,6 +386,7 @@ def test_every_date_has_words(edtf: str) -> None:
 )
 def test_a_date_is_written_in_edtf_or_in_words(text: str, edtf: str) -> None:
     assert content_of(filled_in(occurred__edtf=text))["occurred"]["edtf"] == edtf
+    assert find(refused(filled_in(occurred__edtf=text)), "occurred.edtf").echo == tell_date(edtf)
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ from service.forms.fields import Form, fields_of, form_around, form_of, kind_of,
 from service.forms.reading import Filled, fill_form, read_form
 from service.forms.shown import Page, show
 from service.forms.told import Compared, Told, compare, tell_content
-from service.forms.words import sentence_of, spaced
+from service.forms.words import spaced
 from service.log.read import EventRow, find_event, list_events_about
 from service.segments.effective import find_effective, find_event_ids
 from service.segments.similar import Similar, find_similar
@@ -57,14 +57,17 @@ class Action(NamedTuple):
 
 
 ACTIONS = {
-    "corrections": "Correct",
-    "retraction": "Retract",
-    "reinstatement": "Reinstate",
-    "disputes": "Dispute",
-    "settlement": "Settle the dispute",
-    "duplicates": "Mark as a duplicate",
-    "sources": "Add a source",
-}
+    name: Action(name, label, says)
+    for name, label, says in (
+        ("corrections", "Correct", "We wrote it down wrong, or the source did. What changed since is a new statement."),
+        ("retraction", "Retract", "It should not have been recorded. It stays in the log, and counts for nothing."),
+        ("reinstatement", "Reinstate", "Its retraction was wrong: it counts again."),
+        ("disputes", "Dispute", "Rival statements, of which not all can be right, are kept side by side."),
+        ("settlement", "Settle the dispute", "How it ended: what each of its statements ranks from now on."),
+        ("duplicates", "Mark as a duplicate", "It tells the same act as another one, which counts."),
+        ("sources", "Add a source", "The same, read in another place."),
+    )
+}  # fmt: skip
 
 
 class Recorded(NamedTuple):
@@ -213,11 +216,7 @@ def _actions(found: Recorded, caller: Caller) -> list[Action]:
         names = ["corrections", "retraction"]
         if isinstance(one.event, Statement):
             names += ["disputes", "duplicates", "sources"]
-    return [_action(name) for name in names]
-
-
-def _action(name: str) -> Action:
-    return Action(name, ACTIONS[name], sentence_of(NOTES[name][1].__doc__))
+    return [ACTIONS[name] for name in names]
 
 
 # --- notes ------------------------------------------------------------------------------------------------------------
@@ -399,7 +398,7 @@ async def _form(
         faults=page.problems,
         page=page,
         found=found,
-        action=_action(noting.name),
+        action=ACTIONS[noting.name],
         told=tell_content(ordered(found.kind), found.content),
         key=key or sent.get("key") or noting.served.new_id(),
         etag=found.etag if overtaken or not sent.get("etag") else sent.get("etag"),

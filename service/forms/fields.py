@@ -236,6 +236,7 @@ def ordered(model: type[BaseModel]) -> tuple[Field, ...]:
 
 
 _FIRST = ("actors", "subject", "occurred", "summary")
+_LAST = "note"
 _APART = ("body", "said_by", "sources")
 
 
@@ -244,7 +245,8 @@ def form_of(model: type[BaseModel]) -> Form:
     """The form of a model: of a statement in sections, of anything else as it comes."""
     fields = fields_of(model)
     if not issubclass(model, Statement):
-        return Form(fields, (Section("", "", tuple(field.name for field in fields)),))
+        names = sorted((field.name for field in fields), key=_LAST.__eq__)
+        return Form(fields, (Section("", "", tuple(names)),))
     return Form(fields, tuple(_sections(model, {field.name: field for field in fields})))
 
 
@@ -264,7 +266,8 @@ def form_around(name: str, inner: type[BaseModel], model: type[BaseModel]) -> Fo
     within = form_of(inner)
     whole = Field(name, label_of(name), Widget.GROUP, required=True, parts=within.fields)
     moved = (replace(one, names=tuple(f"{name}.{path}" for path in one.names)) for one in within.sections)
-    own = Section("Why", sentence_of(model.__doc__), tuple(field.name for field in fields_of(model)))
+    (asked,) = form_of(model).sections
+    own = replace(asked, title="Why")
     return Form((whole, *fields_of(model)), (*moved, own))
 
 

@@ -54,6 +54,7 @@ class Filled:
     faults: tuple[Fault, ...] = ()
     unclear: Mapping[str, tuple[Unclear, ...]] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()  # names that the form does not have
+    instead: Mapping[str, str] = field(default_factory=dict)  # fields that were filled in by way of another
 
 
 def read_form(fields: Sequence[Field], data: Data) -> Filled:
@@ -61,7 +62,7 @@ def read_form(fields: Sequence[Field], data: Data) -> Filled:
     reader = _Reader(data)
     content = {one.name: value for one in fields if (value := reader.read(one, one.name, one.name)) is not _ABSENT}
     unknown = tuple(sorted(name for name in data if name not in reader.used))
-    return Filled(content, reader.kept, tuple(reader.faults), reader.unclear, unknown)
+    return Filled(content, reader.kept, tuple(reader.faults), reader.unclear, unknown, reader.instead)
 
 
 def fill_form(fields: Sequence[Field], content: Json) -> dict[str, list[str]]:
@@ -93,6 +94,7 @@ class _Reader:
         self.said = 0
         self.faults: list[Fault] = []
         self.unclear: dict[str, tuple[Unclear, ...]] = {}
+        self.instead: dict[str, str] = {}
 
     def read(self, one: Field, old: str, new: str) -> Any:  # noqa: ANN401 - any JSON
         """The value of a field, whose name counts its rows as they were sent (``old``) and as they are (``new``)."""
@@ -140,6 +142,7 @@ class _Reader:
         if any(end in value for end in ends):
             detail = "Give either an exact number or its ends."
             self.faults.append(Fault(_pointer(f"{new}.{EXACTLY}"), "ambiguous", detail))
+        self.instead |= {f"{new}.{end}": f"{new}.{EXACTLY}" for end in ends}
         return {**value, **dict.fromkeys(ends, exactly)}
 
     def _rows(self, one: Field, old: str, new: str) -> Any:  # noqa: ANN401 - any JSON

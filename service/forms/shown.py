@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from service.domain.errors import Fault
-from service.domain.telling_dates import tell_date
-from service.forms.dates import PRECISIONS, Precision
+from service.domain.statement import Basis
+from service.domain.telling_dates import tell_date, tell_occurred
+from service.forms.dates import PRECISIONS, Precision, parse_written
 from service.forms.fields import Field, Form, Section, Widget
 from service.forms.reading import PICKED, Data, Filled, Unclear, tell_actors
 
@@ -88,6 +89,7 @@ def show(form: Form, filled: Filled, faults: Sequence[Fault] = (), *, add: str =
     problems = []
     for fault in every:
         name = _place(fault, bare)
+        name = filled.instead.get(name or "", name)
         detail = fault.detail if name is None else _said_by_label(fault.detail, name, bare)
         problems.append(Problem(detail) if name is None else Problem(detail, _label(name, bare), bare[name].id))
         placed.setdefault(name or "", []).append(detail)
@@ -155,6 +157,7 @@ class _Shower:
     def _parts(self, one: Field, name: str) -> tuple[Shown, ...]:
         if one.widget is Widget.GROUP:
             shown = [self.show(part, f"{name}.{part.name}") for part in one.parts]
+            shown = [_with_basis(part, shown) for part in shown]
             usual = {path for part in shown for path in _usual(part)}
             return tuple(replace(part, opened=part.opened or part.asked.name in usual) for part in shown)
         if one.widget is not Widget.ROWS:
@@ -166,6 +169,13 @@ class _Shower:
         if self._add == name:
             parts[-1] = replace(parts[-1], fresh=True)
         return tuple(parts)
+
+
+def _with_basis(one: Shown, beside: Sequence[Shown]) -> Shown:
+    """A date is told together with how it is known, where that is said beside it."""
+    basis = next((part.value for part in beside if part.asked.name == "basis" and part.value in set(Basis)), "")
+    told = one.asked.widget is Widget.DATE and one.echo and basis
+    return replace(one, echo=tell_occurred(parse_written(one.value.strip()), basis)) if told else one
 
 
 def _usual(one: Shown) -> tuple[str, ...]:
@@ -180,7 +190,7 @@ def _echo(one: Field, value: str) -> str:
         return tell_actors(value)
     if one.widget is Widget.DATE:
         try:
-            return tell_date(value.strip())
+            return tell_date(parse_written(value.strip()))
         except ValueError:
             return ""
     return ""

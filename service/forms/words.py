@@ -66,7 +66,7 @@ HINTS: Final = {
     "note": "",
     "said_by": "With the post held on that day. Leave out what the source does not say.",
     "post": "That of the day, not today's.",
-    "sources": "Where you read it; at least one.",
+    "sources": "Where you read it.",
     "wording": "How close the record is to what was said.",
     "quote": "Only where the words themselves are at hand.",
     "reliability": "Of the source: Admiralty code.",

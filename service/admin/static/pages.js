@@ -37,3 +37,19 @@ document.addEventListener("input", ({ target }) => {
   const names = sought ? [...all.options].filter((one) => one.value.toLowerCase().startsWith(sought)) : [];
   own.replaceChildren(...names.slice(0, 8).map((one) => new Option("", `${written ? `${written} ` : ""}${one.value}`)));
 });
+
+// What is being filled in survives a reload, for as long as its tab is open.
+for (const form of document.querySelectorAll("form[data-draft]")) {
+  const place = location.pathname + location.search;
+  const kept = sessionStorage.getItem(place);
+  if (kept && performance.getEntriesByType("navigation")[0]?.type === "reload") {
+    const texts = JSON.parse(kept);
+    for (const one of form.elements) {
+      if (["radio", "checkbox"].includes(one.type)) one.checked = texts.some(([name, text]) => name === one.name && text === one.value);
+      else if (one.name && one.type !== "hidden" && one.type !== "submit") one.value = texts.find(([name]) => name === one.name)?.[1] ?? one.value;
+      if (one.type === "checkbox" ? one.checked : one.value && !["hidden", "radio", "submit"].includes(one.type)) one.closest("details")?.setAttribute("open", "");
+    }
+  }
+  form.addEventListener("input", () => sessionStorage.setItem(place, JSON.stringify([...new FormData(form)])));
+  form.addEventListener("submit", () => sessionStorage.removeItem(place));
+}
