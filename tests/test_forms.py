@@ -448,7 +448,7 @@ def test_what_a_whole_value_lacks_leads_to_the_field_that_the_sentence_names() -
     page = refused(filled_in(body__quantity__exactly="5"))
     assert find(page, "body.quantity.unit").errors == ("A number needs its “Unit”, such as persons.",)
     page = refused(filled_in(actors=None))
-    assert find(page, "actors").errors == ("Pledge.stated needs at least one actor in “Who”.",)
+    assert find(page, "actors").errors == ("Name at least one actor: whoever says or does this.",)
     assert [problem.id for problem in page.problems] == ["f-actors"]
 
 

@@ -71,7 +71,7 @@ async def show_webhooks(request: Request) -> Response:
 
 
 async def _webhooks(request: Request, typed: Form | dict[str, str], faults: tuple[Fault, ...] = ()) -> Response:
-    served, _, owner = await _allowed(request)
+    _, _, owner = await _allowed(request)
     async with connections(request).connection() as connection:
         found = await subscriptions.list_subscriptions(
             connection, owner, after=_after(request), limit=PAGE_ROWS + 1
@@ -117,7 +117,7 @@ async def _find(request: Request, webhook_id: str) -> tuple[Services, Subscripti
 
 
 async def _webhook(request: Request, webhook_id: str, *, secret: str | None = None) -> Response:
-    served, webhook, _ = await _find(request, webhook_id)
+    _, webhook, _ = await _find(request, webhook_id)
     async with connections(request).connection() as connection:
         deliveries = await list_deliveries(
             connection, webhook.webhook_id, before=_after(request), limit=PAGE_ROWS + 1
@@ -152,7 +152,7 @@ async def resume(request: Request, webhook_id: str) -> Response:
 @router.post(PATH + "/{webhook_id}/delete")
 async def delete(request: Request, webhook_id: str) -> Response:
     """Ends a webhook, and forgets its deliveries."""
-    served, webhook, owner = await _find(request, webhook_id)
+    _, webhook, owner = await _find(request, webhook_id)
     async with connections(request).connection() as connection:
         await subscriptions.delete_subscription(connection, webhook.webhook_id, owner)
     return see(PATH, "deleted")
@@ -161,7 +161,7 @@ async def delete(request: Request, webhook_id: str) -> Response:
 @router.post(PATH + "/{webhook_id}/secret")
 async def rotate(request: Request, webhook_id: str) -> Response:
     """A new secret, shown once; the one before signs as well for a day."""
-    served, webhook, owner = await _find(request, webhook_id)
+    _, webhook, owner = await _find(request, webhook_id)
     async with connections(request).connection() as connection:
         secret = token_bytes(_SECRET_BYTES)
         await subscriptions.replace_secret(connection, webhook.webhook_id, owner, overlap=_OVERLAP, secret=secret)
