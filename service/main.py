@@ -8,7 +8,19 @@ from datetime import datetime
 from service import memory
 from service.access import Access, Role
 from service.accounts.openid import Client, Provider
-from service.admin import account, audit, entering, lookups, noting, people, providing, signing_in, start, static
+from service.admin import (
+    account,
+    audit,
+    entering,
+    finding,
+    lookups,
+    noting,
+    people,
+    providing,
+    signing_in,
+    start,
+    static,
+)
 from service.admin import tokens as token_pages
 from service.admin import webhooks as webhook_pages
 from service.api import (
@@ -95,7 +107,7 @@ def create_app(
     busiest_first = (statements, commitments, coalitions, subjects, timeline, events, actors)
     for room in (*busiest_first, drafts, tokens, webhooks, imports, docs, kinds_of_problem, operations):
         app.router.routes.extend(room.router.routes)
-    for_editors = (entering, noting, lookups, audit, webhook_pages)
+    for_editors = (finding, entering, noting, lookups, audit, webhook_pages)
     for page in (static, signing_in, providing, start, account, *for_editors, people, token_pages):
         app.router.routes.extend(page.router.routes)
     app.router.routes.extend(start.last.routes)

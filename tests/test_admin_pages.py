@@ -28,6 +28,7 @@ NEEDS = {
     "/admin/account/password": Role.READER,
     "/admin/account/sessions/{session_id}/end": Role.READER,
     "/admin/account/sessions/end-others": Role.READER,
+    "/admin/statements": Role.READER,
     "/admin/statements/new": Role.CONTRIBUTOR,
     "/admin/articles/new": Role.CONTRIBUTOR,
     "/admin/events/{event_id}": Role.READER,

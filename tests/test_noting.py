@@ -91,6 +91,17 @@ def test_only_what_can_be_noted_is_offered(editor: TestClient, database: str) ->
     assert offered() == set()
 
 
+def test_a_statement_is_found_by_its_words_by_an_actors_name_or_among_the_last(editor: TestClient) -> None:
+    one, other = recorded(editor), recorded(editor, actors=["FR"], summary="Paris spoke <b>up</b>.")
+    own, others = f"/admin/events/{one}", f"/admin/events/{other}"
+    assert {own, others} <= set(get(editor, "/admin/statements").links)
+    found = get(editor, "/admin/statements?q=spoke").links
+    assert (own in found, others in found) == (False, True)
+    found = get(editor, "/admin/statements?q=Велика+Британія").links
+    assert (own in found, others in found) == (True, False)
+    assert "No statement has all of these words." in get(editor, "/admin/statements?q=nonsense").text
+
+
 def test_there_is_no_page_of_what_was_not_recorded(editor: TestClient) -> None:
     event_id = recorded(editor)
     for path in ("nonsense", "019a8f3e-0000-7000-8000-000000000000", f"{event_id}/nonsense", f"{event_id}/settlement"):

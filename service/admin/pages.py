@@ -38,6 +38,7 @@ class Entry(NamedTuple):
 NAVIGATION = (
     Entry("/admin/statements/new", "Enter a statement", Role.CONTRIBUTOR),
     Entry("/admin/articles/new", "Open an article", Role.CONTRIBUTOR),
+    Entry("/admin/statements", "Statements", Role.READER),
     Entry("/admin/coalitions", "Coalitions", Role.READER),
     Entry("/admin/actors", "Actors", Role.READER),
     Entry("/admin/audit", "Who did what", Role.EDITOR),

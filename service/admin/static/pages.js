@@ -53,3 +53,12 @@ for (const form of document.querySelectorAll("form[data-draft]")) {
   form.addEventListener("input", () => sessionStorage.setItem(place, JSON.stringify([...new FormData(form)])));
   form.addEventListener("submit", () => sessionStorage.removeItem(place));
 }
+
+// "/" jumps to the search.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.target.closest("input, textarea, select")) return;
+  event.preventDefault();
+  const search = document.querySelector("input[type=search]");
+  if (search) search.focus();
+  else location.assign("/admin/statements");
+});
