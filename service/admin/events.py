@@ -1,0 +1,204 @@
+"""A statement's page: what it says, both its times, its whole history, and what can be noted on its record."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import orjson
+from fastapi import Request
+from starlette.responses import Response
+
+from service.access import Caller, Role
+from service.admin.guarding import pages, signed_in
+from service.admin.pages import render
+from service.admin.saving import title_of
+from service.database import Connection, snapshot
+from service.domain.errors import Unknown
+from service.domain.kinds import KINDS, parse_event
+from service.domain.record import Effective, is_event_id, merge_patch
+from service.domain.statement import Event, Statement
+from service.domain.telling_dates import tell_occurred
+from service.forms.fields import fields_of, ordered
+from service.forms.told import Compared, Told, compare, tell_content
+from service.forms.words import spaced
+from service.log.read import EventRow, find_event, list_events_about
+from service.segments.effective import find_effective, find_event_ids
+from service.web.sending import etag_of
+from service.web.serving import Services, services
+
+router = pages()
+Json = dict[str, Any]
+_NO_EVENT = "No event is recorded under this id."
+
+
+class Action(NamedTuple):
+    """A note that can be made on the record of an event."""
+
+    name: str
+    label: str
+    says: str
+
+
+ACTIONS = {
+    name: Action(name, label, says)
+    for name, label, says in (
+        ("corrections", "Correct", "We wrote it down wrong, or the source did. What changed since is a new statement."),
+        ("retraction", "Retract", "It should not have been recorded. It stays in the log, and counts for nothing."),
+        ("reinstatement", "Reinstate", "Its retraction was wrong: it counts again."),
+        ("disputes", "Dispute", "Rival statements, of which not all can be right, are kept side by side."),
+        ("settlement", "Settle the dispute", "How it ended: what each of its statements ranks from now on."),
+        ("duplicates", "Mark as a duplicate", "It tells the same act as another one, which counts."),
+        ("sources", "Add a source", "The same, read in another place."),
+    )
+}  # fmt: skip
+
+
+class Recorded(NamedTuple):
+    """An event, what it is taken to say now (None: it is no statement), and what the record says of it."""
+
+    row: EventRow
+    effective: Effective | None
+    about: list[EventRow]
+    ids: dict[int, str]  # of the events that it is linked to
+
+    @property
+    def content(self) -> Json:
+        """What it says now."""
+        said: Json = self.effective.content if self.effective else orjson.loads(self.row.body)
+        return {name: value for name, value in said.items() if name not in BESIDE}
+
+    @property
+    def etag(self) -> str:
+        """The version of it that a note changes."""
+        return etag_of(self.row.event_id, self.effective.revision if self.effective else self.row.position)
+
+    @property
+    def kind(self) -> type[Event]:
+        """Its class."""
+        return KINDS[self.row.kind]
+
+    @property
+    def title(self) -> str:
+        """What it is, in a few words."""
+        subject = self.content.get("subject", "")
+        return f"{spaced(self.row.kind).capitalize()}{f': {subject}' if subject else ''}"
+
+
+BESIDE = frozenset({"kind", "coalition", "target"})
+"""What of a content no form asks for."""
+
+
+async def find_recorded(served: Services, event_id: str) -> Recorded:
+    """An event and its record; raises `Unknown` where there is none."""
+    if not is_event_id(event_id):
+        raise Unknown(_NO_EVENT)
+    async with snapshot(served.pool) as connection:
+        return await _load(connection, event_id)
+
+
+async def _load(connection: Connection, event_id: str) -> Recorded:
+    row = await find_event(connection, event_id)
+    if row is None:
+        raise Unknown(_NO_EVENT)
+    effective = await find_effective(connection, row.position)
+    about = await list_events_about(connection, row.position)
+    ids = await find_event_ids(connection, effective.linked if effective else ())
+    return Recorded(row, effective, about, ids)
+
+
+# --- the page ---------------------------------------------------------------------------------------------------------
+
+
+class Step(NamedTuple):
+    """One entry of a statement's history: what was recorded, when, by whom, why, and what is said otherwise since."""
+
+    event_id: str
+    title: str
+    recorded_at: datetime
+    recorded_by: str
+    position: int
+    says: tuple[Told, ...]
+    changed: tuple[Compared, ...]
+
+
+@router.get("/admin/events/{event_id}")
+async def show_event(request: Request, event_id: str) -> Response:
+    """One event: what it says, both its times, its history, and what can be noted on it."""
+    caller = await signed_in(request)
+    found = await find_recorded(services(request), event_id)
+    event = found.effective.event if found.effective else None
+    return render(
+        request,
+        "event.html",
+        found=found,
+        told=tell_content(ordered(found.kind), found.content),
+        occurred=tell_occurred(event.occurred.edtf, event.occurred.basis) if isinstance(event, Statement) else "",
+        states=_standing(found),
+        subjects=[title_of(key) for key in found.effective.keys] if found.effective else [],
+        targets=_targets(found),
+        steps=_steps(found),
+        actions=_actions(found, caller),
+    )
+
+
+def _standing(found: Recorded) -> list[str]:
+    """How the record takes it, in a few words."""
+    one = found.effective
+    if one is None:
+        return ["a note on the record"]
+    counts = one.item is not None and one.item.counts
+    words = {
+        "retracted": one.retracted,
+        "corrected": one.corrected,
+        "a duplicate": one.duplicate_of is not None,
+        "disputed": one.disputed,
+        "counts": counts and not one.retracted,
+        "does not count": not counts and not one.retracted,
+    }
+    return [word for word, is_so in words.items() if is_so]
+
+
+def _targets(found: Recorded) -> list[tuple[str, str]]:
+    """The events that it is about, or tells the same as, with what they are to it."""
+    if found.effective is not None:
+        original = found.ids.get(found.effective.duplicate_of or 0)
+        twins = [("Told again in", found.ids[position]) for position in found.effective.duplicates]
+        return [*([("A duplicate of", original)] if original else []), *twins]
+    return [("It is about", named) for named in parse_event(orjson.loads(found.row.body)).named]
+
+
+def _steps(found: Recorded) -> list[Step]:
+    """What was recorded of it, in order, each correction with what it changed."""
+    fields = fields_of(found.kind)
+    said: Json = orjson.loads(found.row.body)
+    steps = [_step(found.row, "Recorded", (), ())]
+    for row in found.about:
+        noted: Json = orjson.loads(row.body)
+        before = said
+        if row.kind == "record.corrected":
+            said = merge_patch(said, noted["changes"])
+        if noted.get("sources"):
+            said = {**said, "sources": [*said.get("sources", []), *noted["sources"]]}
+        says = tell_content([one for one in fields_of(KINDS[row.kind]) if one.name != "sources"], noted)
+        steps.append(_step(row, spaced(row.kind.partition(".")[2]).capitalize(), says, compare(fields, before, said)))
+    return steps
+
+
+def _step(row: EventRow, title: str, says: Sequence[Told], changed: Sequence[Compared]) -> Step:
+    return Step(row.event_id, title, row.recorded_at, row.recorded_by, row.position, tuple(says), tuple(changed))
+
+
+def _actions(found: Recorded, caller: Caller) -> list[Action]:
+    """What the caller can note on it."""
+    if not caller.role.allows(Role.CONTRIBUTOR):
+        return []
+    one = found.effective
+    if one is None:
+        names = ["settlement"] if found.row.kind == "record.disputed" else []
+    elif one.retracted:
+        names = ["reinstatement"]
+    else:
+        names = ["corrections", "retraction"]
+        if isinstance(one.event, Statement):
+            names += ["disputes", "duplicates", "sources"]
+    return [ACTIONS[name] for name in names]
