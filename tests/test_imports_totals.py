@@ -24,4 +24,4 @@ def test_what_is_answered_after_a_large_import_comes_to_what_the_file_does(datab
     assert (report["recorded"], report["complete"]) == (count, True)
     assert size_of(database) == count
     assert found == wanted
-    assert len(wanted) > 100
+    assert len(wanted) > 80, "there is something to compare"
