@@ -21,6 +21,7 @@ from service.admin import (
     start,
     static,
 )
+from service.admin import coalitions as coalition_pages
 from service.admin import events as events_page
 from service.admin import tokens as token_pages
 from service.admin import webhooks as webhook_pages
@@ -108,7 +109,7 @@ def create_app(
     busiest_first = (statements, commitments, coalitions, subjects, timeline, events, actors)
     for room in (*busiest_first, drafts, tokens, webhooks, imports, docs, kinds_of_problem, operations):
         app.router.routes.extend(room.router.routes)
-    for_editors = (finding, entering, events_page, noting, lookups, audit, webhook_pages)
+    for_editors = (finding, entering, events_page, noting, coalition_pages, lookups, audit, webhook_pages)
     for page in (static, signing_in, providing, start, account, *for_editors, people, token_pages):
         app.router.routes.extend(page.router.routes)
     app.router.routes.extend(start.last.routes)

@@ -1,4 +1,4 @@
-"""Pages to look things up: who did what, coalitions, actors; and webhooks with their deliveries."""
+"""Pages to look things up: who did what, actors; and webhooks with their deliveries."""
 
 import re
 
@@ -84,18 +84,7 @@ def test_pages_of_what_was_done_are_small_and_leave_nothing_out(database: str) -
         assert seen == 61
 
 
-# Coalitions and actors
-
-
-def test_coalitions_are_shown_with_how_much_is_recorded_of_each(database: str) -> None:
-    with browser(database, role="editor") as client:
-        named = {"slug": "willing", "name": MARKUP, "aliases": ["The Willing"], "force": {"name": "A force"}}
-        post(client, named, "/v1/coalitions")
-        post(client, statement())
-        page = client.get("/admin/coalitions").text
-        assert re.search(r'data-label="Statements">1</td>\s*<td data-label="Latest">10 July 2025', page)
-        assert "The Willing" in page
-        assert "<img" not in page
+# Actors
 
 
 @pytest.mark.parametrize(("q", "code"), [("Німеччина", "DE"), ("deu", "DE"), ("Côte d", "CI"), ("NATO", "org:nato")])

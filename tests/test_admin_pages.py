@@ -40,6 +40,7 @@ NEEDS = {
     "/admin/people/{login}/enable": Role.ADMIN,
     "/admin/people/{login}/sessions/{session_id}/end": Role.ADMIN,
     "/admin/coalitions": Role.READER,
+    "/admin/coalitions/new": Role.CONTRIBUTOR,
     "/admin/actors": Role.READER,
     "/admin/audit": Role.EDITOR,
     "/admin/webhooks": Role.EDITOR,

@@ -12,6 +12,7 @@ from service.access import Caller, Role
 from service.database import Connection
 from service.domain.actors import name_of
 from service.domain.answers import Json, Moment, in_force, shape
+from service.domain.coalition import REGISTRATION
 from service.domain.dates import parse_edtf
 from service.domain.errors import Fault, Invalid, RegistryError
 from service.domain.statement import Statement
@@ -106,6 +107,8 @@ def _is_late(event: Statement, before: StateRow | None) -> bool:
 
 def title_of(key: SubjectKey) -> str:
     """A subject in words: whose, and what."""
+    if key.slug == REGISTRATION and key.family == "coalition":
+        return f"names of the coalition {key.coalition}"
     whose = f"{name_of(key.actor)}: " if key.actor else ""
     return f"{whose}{key.slug.replace('-', ' ')}"
 

@@ -77,6 +77,8 @@ HINTS: Final = {
     "responsible": "Who has to bring it about.",
     "tags": "A few words each, with commas between.",
     "cleared": "Tick what this statement takes away from what stood before.",
+    "slug": "How it is named in addresses, for ever: a few words, such as willing.",
+    "aliases": "Other names, in any language; one to a line.",
     "subject": "What it is about: take the subject that is known, or name a new one in a few words.",
 }
 
