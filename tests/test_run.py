@@ -73,8 +73,9 @@ def test_set_up_alone_does_nothing_more(run: Any) -> None:
 
 def test_the_gate_is_the_checks_in_order_and_then_the_tests(run: Any) -> None:
     gate = run.plan(["test", "-k", "one thing"])
-    assert [command[0] for command in gate] == ["ruff", "ruff", "mypy", "lint-imports", "deptry", "pytest"]
-    assert gate[:-1] == run.plan(["check"])
+    assert [command[0] for command in gate] == ["ruff", "ruff", "mypy", "lint-imports", "deptry", "python", "pytest"]
+    assert gate[:-2] == run.plan(["check"])
+    assert gate[-2] == ["python", "-m", "tests.chromium"], "a browser, before what drives it"
     assert gate[-1] == ["pytest", "-n", "2", "-k", "one thing"]
 
 
@@ -214,8 +215,8 @@ def _finish(run: Any, *arguments: str) -> tuple[int, str, str]:
 def test_the_gate_announces_each_step_and_passes_the_rest_to_pytest(ready: Any) -> None:
     code, out, err = _finish(ready, "test", "-k", "one thing")
     assert code == 0
-    assert err.splitlines()[0] == "[1/6] ruff check . run"
-    assert len(err.splitlines()) == len(out.splitlines()) == 6
+    assert err.splitlines()[0] == "[1/7] ruff check . run"
+    assert len(err.splitlines()) == len(out.splitlines()) == 7
     assert out.splitlines()[-1] == f"pytest -n 2 -k one thing in {ready.ROOT}"
 
 

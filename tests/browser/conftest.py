@@ -1,0 +1,70 @@
+"""One Chromium for all of these tests; for each module a registry, once to be used with JavaScript and once without."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import NamedTuple
+
+import pytest
+from playwright.sync_api import Browser
+
+from service.access import Role
+from tests.browser.windows import Window, driven, served, window
+from tests.conftest import fresh_database
+from tests.people import add_person
+from tests.processes import exchange
+from tests.registry import TOKEN, allow
+
+PEOPLE = {"ann": Role.ADMIN, "ed": Role.EDITOR, "eve": Role.EDITOR, "con": Role.CONTRIBUTOR}
+
+
+class Site(NamedTuple):
+    """A running registry with one coalition, where an admin, two editors and a contributor can sign in."""
+
+    base: str
+    url: str
+
+
+Open = Callable[..., AbstractContextManager[Window]]
+
+
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Browser]:
+    """The browser that is driven."""
+    with driven() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["with-script", "without-script"])
+def script(request: pytest.FixtureRequest) -> bool:
+    """Whether the browser runs JavaScript."""
+    return bool(request.param)
+
+
+@pytest.fixture(scope="module")
+def site(script: bool, server_url: str, template: str) -> Iterator[Site]:
+    """A registry of the module's own."""
+    del script
+    with fresh_database(server_url, template) as url:
+        allow(url)
+        for login, role in PEOPLE.items():
+            add_person(url, login, role)
+        with served(url) as base:
+            port = int(base.rpartition(":")[2])
+            headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+            made = exchange(port, "POST", "/v1/coalitions", b'{"slug":"willing","name":"The willing"}', headers)
+            assert made.status == 201, made.body
+            yield Site(base, url)
+
+
+@pytest.fixture
+def open_window(chromium: Browser, site: Site, script: bool) -> Open:
+    """Opens a window in which somebody is signed in; nobody, where no login is given."""
+    return partial(window, chromium, site.base, site.url, script=script)
+
+
+@pytest.fixture
+def editor(open_window: Open) -> Iterator[Window]:
+    """A window in which an editor is signed in."""
+    with open_window("ed") as made:
+        yield made
