@@ -25,6 +25,7 @@ from service.admin import coalitions as coalition_pages
 from service.admin import events as events_page
 from service.admin import tokens as token_pages
 from service.admin import webhooks as webhook_pages
+from service.admin.refusing import Refusing
 from service.api import (
     actors,
     coalitions,
@@ -118,6 +119,7 @@ def create_app(
     app.add_middleware(PinnedAnswers, most_bytes=settings.pinned_cache_bytes, metrics=metrics)
     app.add_middleware(Limited, reads=settings.reads_per_minute, writes=settings.writes_per_minute, metrics=metrics)
     app.add_middleware(Observed, metrics=metrics, journal=journal)
+    app.add_middleware(Refusing)
     return app
 
 

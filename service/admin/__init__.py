@@ -1,8 +1,8 @@
 """The door for people: pages and forms, which work without JavaScript and load nothing from outside.
 
-`pages` how a page is made and sent · `guarding` who may see it, and that a form comes from our own pages · `typed` what
-a form says, `sent` what a page says beside it · `static` stylesheet and script · `saving` what something would change,
-and recording it · `known` what is known already.
+`pages` how a page is made and sent · `guarding` who may see it, and that a form comes from our own pages · `refusing`
+what is refused or fails, as a page · `typed` what a form says, `sent` what a page says beside it · `static` stylesheet
+and script · `saving` what something would change, and recording it · `known` what is known already.
 
 `signing_in` `providing` `start` `account` for everybody · `finding` `events` `coalitions` `lookups` for who reads ·
 `entering` `noting` for contributors · `audit` `webhooks` for editors · `people` `tokens` for admins.

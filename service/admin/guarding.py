@@ -8,18 +8,15 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from service.access import Caller, Role
-from service.admin.pages import render, see
-from service.domain.errors import RegistryError
+from service.admin.pages import is_page, see
 from service.web.cookies import CROSS_SITE, is_cross_site
-from service.web.kinds_of_problem import KINDS
-from service.web.problems import status_of
 from service.web.serving import SAFE, Door, Forbidden, Unauthenticated, check_role, find_person, services
 
 SIGN_IN = "/admin/sign-in"
 
 
 class Page(Door):
-    """A route that answers with pages: what it refuses is a page too, and whoever is not signed in is led there."""
+    """A route that answers with pages: whoever is not signed in is led there; what it refuses, `refusing` shows."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -30,8 +27,6 @@ class Page(Door):
             await super().handle(scope, receive, send)
         except Unauthenticated:
             await _to_sign_in(request)(scope, receive, send)
-        except RegistryError as error:
-            await refused(request, error)(scope, receive, send)
 
 
 def pages() -> APIRouter:
@@ -49,14 +44,6 @@ async def signed_in(request: Request, needed: Role = Role.READER) -> Caller:
     return caller
 
 
-def refused(request: Request, error: RegistryError) -> Response:
-    """A refusal as a page."""
-    status = status_of(error)
-    return render(
-        request, "refused.html", status=status, title=KINDS[status].title, detail=error.detail, refusals=error.faults
-    )
-
-
 def _to_sign_in(request: Request) -> Response:
     """Leads to the page to sign in on, and from there back: to the page, not to what was sent to it."""
     if request.method not in SAFE:
@@ -68,9 +55,8 @@ def _to_sign_in(request: Request) -> Response:
 
 def local_path(text: str | None) -> str:
     """Where to go on after signing in: an address of a page of ours, else the first one."""
-    begins_well = text is not None and (text == "/admin" or text.startswith("/admin/"))
     is_plain = text is not None and text.isascii() and text.isprintable() and "\\" not in text
-    return text if text is not None and begins_well and is_plain else "/admin"
+    return text if text is not None and is_page(text) and is_plain else "/admin"
 
 
 UNSENT = HTTPStatus.UNPROCESSABLE_ENTITY

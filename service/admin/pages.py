@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from service.access import Caller, Role
 from service.admin.static import address_of
 from service.ids import new_event_id
+from service.web.problems import RETRY_AFTER_SECONDS
 
 STRICT = {
     "Content-Security-Policy": (
@@ -70,6 +71,11 @@ _ENVIRONMENT.globals |= {"address_of": address_of, "new_key": new_event_id}
 _ENVIRONMENT.filters |= {"instant": shown_instant, "day": shown_day}
 
 
+def is_page(path: str) -> bool:
+    """Whether people are answered at a path."""
+    return path == "/admin" or path.startswith("/admin/")
+
+
 def caller_of(request: Request) -> Caller | None:
     """Who is signed in, as far as the page has looked."""
     found: Caller | None = request.scope.get("caller")
@@ -94,7 +100,9 @@ def render(
         "faults": (),
     }
     body = _ENVIRONMENT.get_template(template).render({**shared, **values})
-    return Response(body, status, media_type="text/html; charset=utf-8", headers={**STRICT, **(headers or {})})
+    again = {"Retry-After": RETRY_AFTER_SECONDS} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+    sent = {**STRICT, **again, **(headers or {})}
+    return Response(body, status, media_type="text/html; charset=utf-8", headers=sent)
 
 
 DONE = {

@@ -40,7 +40,8 @@ _STATUS: dict[type[RegistryError], HTTPStatus] = {
     NotJson: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     PreconditionRequired: HTTPStatus.PRECONDITION_REQUIRED,
 }
-_RETRY_AFTER_SECONDS = "1"
+PROBLEM = "application/problem+json"
+RETRY_AFTER_SECONDS = "1"
 _BUSY_SECONDS = "10"  # what keeps others out takes longer than a request
 
 
@@ -64,7 +65,7 @@ def problem(
         content["errors"] = [one.render() for one in faults]
     if count is not None:
         content["error_count"] = count
-    return Response(orjson.dumps(content), status_code=status, media_type="application/problem+json", headers=headers)
+    return Response(orjson.dumps(content), status_code=status, media_type=PROBLEM, headers=headers)
 
 
 def status_of(error: RegistryError) -> HTTPStatus:
@@ -85,7 +86,7 @@ async def _refused(_: Request, error: Exception) -> Response:
     if status is HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     if status is HTTPStatus.SERVICE_UNAVAILABLE or isinstance(error, errors.Running):
-        headers["Retry-After"] = _BUSY_SECONDS if isinstance(error, errors.Busy) else _RETRY_AFTER_SECONDS
+        headers["Retry-After"] = _BUSY_SECONDS if isinstance(error, errors.Busy) else RETRY_AFTER_SECONDS
     if status is HTTPStatus.REQUEST_TIMEOUT:  # what is still to come of the body would be taken for a request
         headers["Connection"] = "close"
     faults = error.faults or ((Fault("", "refused", error.detail),) if isinstance(error, errors.Refused) else ())
@@ -118,7 +119,7 @@ async def _too_long(request: Request, _: Exception) -> Response:
 
 
 def _unavailable(detail: str) -> Response:
-    return problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": _RETRY_AFTER_SECONDS})
+    return problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": RETRY_AFTER_SECONDS})
 
 
 async def _http(request: Request, error: Exception) -> Response:
