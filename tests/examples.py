@@ -212,6 +212,9 @@ def _draft(asked: _Asked) -> None:
     asked.ask("getDraft", "GET", f"/v1/drafts/{drafts[0]}")
     asked.ask("approveDraft", "POST", f"/v1/drafts/{drafts[0]}/approval?dry_run=true", {"reason": "As in the source."})
     asked.ask("approveDraft", "POST", f"/v1/drafts/{drafts[0]}/approval", {"reason": "As in the source."})
+    returned = asked.ask("recordStatement", "POST", "/v1/statements", MONEY | {"subject": "draft-5"}, _CONTRIBUTOR)
+    reason = {"reason": "The source names another sum."}
+    asked.ask("returnDraft", "POST", f"/v1/drafts/{returned['draft']['id']}/return", reason)
     asked.ask("rejectDraft", "POST", f"/v1/drafts/{drafts[1]}/rejection", {"reason": "Not in the source."})
     asked.ask("withdrawDraft", "POST", f"/v1/drafts/{drafts[2]}/withdrawal", {"reason": "A slip."}, _CONTRIBUTOR)
 

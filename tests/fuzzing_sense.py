@@ -222,5 +222,6 @@ def name_others(case: Case[Any], seen: Seen) -> None:
     elif operation == "putUpDraft":
         body["path"] = "/v1/coalitions"
         body["body"] = {"slug": f"draft-{seen.turn('draft')}", "name": "A draft"}
+        body.pop("replaces", None)
     elif operation == "createToken":
         body.pop("expires_at", None)

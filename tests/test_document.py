@@ -306,6 +306,7 @@ def _wait(client: TestClient) -> None:
         (f"/v1/events/{third}/retraction", {"reason": "legal"}, "approval"),
         ("/v1/statements", said, "approval"),
         ("/v1/statements", said, "rejection"),
+        ("/v1/statements", said, "return"),
         ("/v1/statements", said, ""),
         ("/v1/statements/batch", [said, said], "approval"),
         ("/v1/statements/batch", [said, said], ""),

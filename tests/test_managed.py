@@ -76,6 +76,7 @@ WRITES: dict[str, tuple[Sending, int]] = {
     "put up a draft": (("POST", "/v1/drafts", {"path": "/v1/statements", "body": statement(actors=["FR"])}), 202),
     "approve": (("POST", "/v1/drafts/{draft}/approval", {"reason": "As in the source."}), 201),
     "reject": (("POST", "/v1/drafts/{draft}/rejection", {"reason": "Not in the source."}), 200),
+    "return": (("POST", "/v1/drafts/{draft}/return", {"reason": "Which day?"}), 200),
     "withdraw": (("POST", "/v1/drafts/{own}/withdrawal", {}), 200),
 }
 every_write = pytest.mark.parametrize("what", WRITES)
@@ -333,6 +334,7 @@ NEEDED: dict[str, set[str]] = {
     "/v1/drafts": {"/path", "/body"},
     "/v1/drafts/{draft_id}/approval": set(),
     "/v1/drafts/{draft_id}/rejection": {"/reason"},
+    "/v1/drafts/{draft_id}/return": {"/reason"},
     "/v1/drafts/{draft_id}/withdrawal": set(),
     "/v1/tokens": {"/role", "/owner"},
     "/v1/webhooks": {"/url"},

@@ -369,6 +369,7 @@ class EventAnswer(Shape):
     """One event as recorded, and what the record says of it since; a record-level event has only the first two."""
 
     event: Event
+    approved_by: str | None = Field(description="who approved it; null where its author could record it themselves")
     record: list[Event] = Field(description="the record-level events about it, in order")
     effective: Content = ABSENT
     corrected: bool = ABSENT

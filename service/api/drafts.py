@@ -16,7 +16,7 @@ from service.api.outlines import listing
 from service.api.recording import WAITS, AskedWrite, begin, draft_json, put_up, record
 from service.domain.answers import Json
 from service.domain.errors import Fault, Invalid, Unknown
-from service.domain.record import is_event_id
+from service.domain.record import EventId, is_event_id
 from service.domain.statement import Line, Slug, Text
 from service.drafts.stored import Draft, DraftState, Wanted, count_drafts, find_draft, list_drafts
 from service.once import Done
@@ -38,14 +38,14 @@ _SHOWN_IN_A_LIST = 10  # events of each draft; one has up to a thousand
 class AskedDrafts(AskedKept):
     """Which drafts."""
 
-    state: DraftState | None = Field(None, description="pending, approved, rejected or withdrawn")
+    state: DraftState | None = Field(None, description="pending, returned, approved, rejected or withdrawn")
     author: Line | None = Field(None, description="who put it up")
     coalition: Slug | None = Field(None, description="which coalition it is about")
 
 
 _THIS_DRAFT = {"draft_id": "$response.body#/draft/id"}
 _DECIDED = {200: Answer("The draft.", {JSON: DraftKept}, links={"getDraft": _THIS_DRAFT})}
-_DECISIONS = dict.fromkeys(("approveDraft", "rejectDraft", "withdrawDraft"), _THIS_DRAFT)
+_DECISIONS = dict.fromkeys(("approveDraft", "returnDraft", "rejectDraft", "withdrawDraft"), _THIS_DRAFT)
 
 
 @router.get(
@@ -70,7 +70,7 @@ async def get_drafts(request: Request) -> Response:
     if asked.after is not None and not is_event_id(asked.after):
         raise no_cursor()
     author = asked.author if _sees_all(caller) else caller.owner
-    wanted = Wanted(asked.state, author, asked.coalition)
+    wanted = Wanted(None if asked.state is None else (asked.state,), author, asked.coalition)
     if asked.author not in (None, author):  # what others have put up is not there for whoever may not see it
         return page_of_kept(request, asked, [], 0 if asked.count else None, DRAFTS)
     async with connections(request).connection() as connection:
@@ -128,6 +128,7 @@ class PutUp(BaseModel):
     path: str = Field(max_length=200, examples=["/v1/statements"], json_schema_extra={"pattern": WRITE})
     body: dict[str, Any] | list[Any]
     note: Text | None = None
+    replaces: EventId | None = Field(None, description="a draft that was returned to you, if this is what became of it")
 
 
 @router.post(
@@ -153,16 +154,18 @@ async def put_up_draft(request: Request) -> Response:
     inner = json.dumps(given.body).encode()
     try:
         write = await read_write(begun.served, given.path, inner, find_versions(request))
-        if begun.dry_run:
-            return await record(request, begun, write, body)
-        return await put_up(request, begun, write, body, note=given.note)
+        if not begun.dry_run:
+            return await put_up(request, begun, write, body, note=given.note, replaces=given.replaces)
+        if given.replaces is not None:
+            await begun.served.drafts.check_replaceable(given.replaces, begun.caller.owner)
+        return await record(request, begun, write, body)
     except Invalid as error:
         raise Invalid(error.detail, *map(_inside, error.faults)) from None
 
 
 def _inside(fault: Fault) -> Fault:
     """A fault in the body that is put up, at its place in the body that was sent."""
-    outside = fault.pointer.startswith(("/header/", "/path"))
+    outside = fault.pointer.startswith(("/header/", "/path", "/replaces"))
     return fault if outside else Fault(f"/body{fault.pointer}", fault.code, fault.detail)
 
 
@@ -175,7 +178,7 @@ class Decision(BaseModel):
 
 
 class Rejection(BaseModel):
-    """Why it is not recorded."""
+    """Why it is not recorded, or what has to be changed before it is."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -228,6 +231,17 @@ async def approve_draft(request: Request, draft_id: str) -> Response:
 
 
 @router.post(
+    "/v1/drafts/{draft_id}/return",
+    operation_id="returnDraft",
+    openapi_extra=changed(_DECIDED, tried=DraftTried, body=Rejection, refuses=[404], role=Role.APPROVER),
+)
+async def return_draft(request: Request, draft_id: str) -> Response:
+    """Gives a draft back to its author, and says what has to be changed."""
+    change = await _decide(request, draft_id, Role.APPROVER)
+    return await _settle(change, draft_id, DraftState.RETURNED, parse_body(Rejection, change.body).reason)
+
+
+@router.post(
     "/v1/drafts/{draft_id}/rejection",
     operation_id="rejectDraft",
     openapi_extra=changed(_DECIDED, tried=DraftTried, body=Rejection, refuses=[404], role=Role.APPROVER),
@@ -235,7 +249,7 @@ async def approve_draft(request: Request, draft_id: str) -> Response:
 async def reject_draft(request: Request, draft_id: str) -> Response:
     """Says that a draft is not recorded, and why."""
     change = await _decide(request, draft_id, Role.APPROVER)
-    return await _close(change, draft_id, DraftState.REJECTED, parse_body(Rejection, change.body).reason)
+    return await _settle(change, draft_id, DraftState.REJECTED, parse_body(Rejection, change.body).reason)
 
 
 @router.post(
@@ -248,11 +262,11 @@ async def reject_draft(request: Request, draft_id: str) -> Response:
 async def withdraw_draft(request: Request, draft_id: str) -> Response:
     """Takes one's own draft back."""
     change = await _decide(request, draft_id, Role.CONTRIBUTOR)
-    return await _close(change, draft_id, DraftState.WITHDRAWN, parse_body(Decision, change.body).reason)
+    return await _settle(change, draft_id, DraftState.WITHDRAWN, parse_body(Decision, change.body).reason)
 
 
-async def _close(change: Change, draft_id: str, state: DraftState, reason: str | None) -> Response:
-    one, replayed = await change.served.drafts.close(
+async def _settle(change: Change, draft_id: str, state: DraftState, reason: str | None) -> Response:
+    one, replayed = await change.served.drafts.settle(
         draft_id, state, by=change.caller.owner, reason=reason, retry=change.retry, dry_run=change.dry_run
     )
     return change.tell(Done({"draft": draft_json(one)}, replayed))

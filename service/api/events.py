@@ -16,6 +16,7 @@ from service.database import snapshot
 from service.domain.answers import Json
 from service.domain.errors import Fault, Invalid, Unknown
 from service.domain.record import is_event_id
+from service.drafts.approvals import find_approvals
 from service.feed import Feed
 from service.log.read import cloud_event, event_json, find_event, list_events_about, read_events, read_size
 from service.segments.effective import find_effective, find_event_ids
@@ -209,7 +210,13 @@ async def get_event(request: Request, event_id: str) -> Response:
         about = await list_events_about(connection, event.position)
         effective = await find_effective(connection, event.position)
         ids = await find_event_ids(connection, effective.linked if effective else ())
-    content: Json = {"event": event_json(event), "record": [event_json(one) for one in about]}
+        approvals = await find_approvals(connection, [event.position])
+    approved = approvals.get(event.position)
+    content: Json = {
+        "event": event_json(event),
+        "approved_by": None if approved is None else approved.by,
+        "record": [event_json(one) for one in about],
+    }
     etag = etag_of(event.event_id, event.position)
     if effective is not None:
         content |= {

@@ -44,6 +44,11 @@ class DraftShown(Shape):
     decided_by: str | None
     decided_at: Instant | None
     reason: str | None
+    returned_by: str | None
+    returned_at: Instant | None
+    return_reason: str | None = Field(description="what its author was asked to change")
+    replaces: EventId | None = Field(description="the returned draft that its author changed into this one")
+    replaced_by: EventId | None = Field(description="the draft that its author changed this one into")
     event_ids: list[EventId] = Field(description="what it was recorded as")
 
 

@@ -41,7 +41,7 @@ WAITS = Answer(
     ("Cache-Control", "Location", "Idempotency-Replayed"),
     {
         operation: {"draft_id": "$response.body#/draft/id"}
-        for operation in ("getDraft", "approveDraft", "rejectDraft", "withdrawDraft")
+        for operation in ("getDraft", "approveDraft", "returnDraft", "rejectDraft", "withdrawDraft")
     },
 )
 _RECORDED = {"event_id": "$response.body#/event/event_id"}
@@ -115,7 +115,9 @@ async def record(request: Request, begun: Begun, write: Write, body: bytes) -> R
     return Response(answer.content, status_code=201, media_type=JSON, headers=headers)
 
 
-async def put_up(request: Request, begun: Begun, write: Write, body: bytes, *, note: str | None = None) -> Response:
+async def put_up(
+    request: Request, begun: Begun, write: Write, body: bytes, *, note: str | None = None, replaces: str | None = None,
+) -> Response:  # fmt: skip
     """Keeps what a request would record until somebody else approves it; answers the draft."""
     draft, replayed = await begun.served.drafts.put_up(
         write.events,
@@ -123,6 +125,7 @@ async def put_up(request: Request, begun: Begun, write: Write, body: bytes, *, n
         listed=write.many,
         revision=write.revision,
         note=note,
+        replaces=replaces,
         retry=retry_of(request, begun.caller, body),
     )
     headers = {"Cache-Control": "no-store", "Location": f"/v1/drafts/{draft.id}"}
@@ -147,6 +150,11 @@ def draft_json(one: Draft, *, most: int | None = None) -> Json:
         "decided_by": one.decided_by,
         "decided_at": one.decided_at and render_instant(one.decided_at),
         "reason": one.reason,
+        "returned_by": one.returned_by,
+        "returned_at": one.returned_at and render_instant(one.returned_at),
+        "return_reason": one.return_reason,
+        "replaces": one.replaces,
+        "replaced_by": one.replaced_by,
         "event_ids": one.event_ids,
     }
 

@@ -2,8 +2,9 @@
 
 Whoever decides holds the draft's row, so that one decision waits for the other. An approval is then recorded through
 the one write path, under a key of the draft's own: a process that dies in the middle has recorded it or not, and who
-tries again finds the same answer. A rejection first takes the gate: a recording whose process has just died may still
-be on its way into the log, and behind the gate it is either there or will never be.
+tries again finds the same answer. A rejection, as whatever says that a draft is not recorded as it is, first takes the
+gate: a recording whose process has just died may still be on its way into the log, and behind the gate it is either
+there or will never be.
 """
 
 import asyncio
@@ -18,10 +19,19 @@ import psycopg
 
 from service.database import Connection, Pool
 from service.domain.answers import Json
-from service.domain.errors import Refused, RegistryError, Running, Unavailable, Unknown
+from service.domain.errors import Fault, Refused, RegistryError, Running, Unavailable, Unknown
 from service.domain.record import RecordEvent
 from service.domain.statement import Event
-from service.drafts.stored import CLIENT, Draft, DraftState, approved, find_draft, insert_draft, mark
+from service.drafts.stored import (
+    CLIENT,
+    Draft,
+    DraftState,
+    approved,
+    find_draft,
+    insert_draft,
+    mark,
+    mark_returned,
+)
 from service.log.append import TAKE_GATE
 from service.log.codec import prepare
 from service.once import do_once, find_done
@@ -69,11 +79,13 @@ class Drafts:
         listed: bool = False,
         revision: int | None = None,
         note: str | None = None,
+        replaces: str | None = None,
         retry: Retry | None = None,
     ) -> tuple[Draft, bool]:
         """Keeps what an author would record, and says whether an earlier try had done so.
 
-        Raises what recording it would be refused for.
+        With ``replaces`` it is what a returned draft of theirs was changed into, which is then over. Raises what
+        recording it would be refused for.
         """
         async with self._writing.connection() as connection:
             earlier = None if retry is None else await find_done(connection, retry)
@@ -82,9 +94,13 @@ class Drafts:
         revision = await self._seen(events, revision)
         trial = await try_out(self._writing, self._submission(events, author, listed=listed, revision=revision))
         now = trial.recorded.events[0].recorded_at
-        one = Draft(self._new_id(), author, now, events, listed, revision, trial.size, note)
+        one = Draft(self._new_id(), author, now, events, listed, revision, trial.size, note, replaces=replaces)
 
         async def keep(connection: Connection) -> Json:
+            if replaces is not None:
+                await _hold(connection, replaces)
+                await self._check_replaceable(connection, replaces, author)
+                await mark(connection, replaces, DraftState.WITHDRAWN, by=author, reason=None, at=now)
             await insert_draft(connection, one)
             return {"draft": one.id}
 
@@ -94,6 +110,20 @@ class Drafts:
     async def _put_up(self, kept: Json) -> Draft:
         async with self._writing.connection() as connection:
             return (await self._get(connection, kept["draft"])).as_created()
+
+    async def check_replaceable(self, draft_id: str, author: str) -> None:
+        """Raises `Refused` where an author has no draft under this id that was returned to them and is not over."""
+        async with self._writing.connection() as connection:
+            await self._check_replaceable(connection, draft_id, author)
+
+    async def _check_replaceable(self, connection: Connection, draft_id: str, author: str) -> None:
+        found = await find_draft(connection, draft_id)
+        if found is None or found.author != author:
+            detail = "There is no draft of yours with this id."
+            raise Refused(detail, Fault("/replaces", "unknown_draft", detail))
+        if found.state is not DraftState.RETURNED:
+            detail = "Only a draft that was returned to you, and is not over, can be replaced by another."
+            raise Refused(detail, Fault("/replaces", "not_returned", detail))
 
     async def _seen(self, events: tuple[Event, ...], revision: int | None) -> int | None:
         """The version of the target that the author saw: where any would do, the present one; it cannot know later."""
@@ -156,7 +186,7 @@ class Drafts:
         one = await self._get(connection, draft_id)
         _check_not_own(one, by)
         if one.state is not DraftState.PENDING and (one.state, one.decided_by) != (DraftState.APPROVED, by):
-            raise _decided(one)
+            raise _settled(one)
         return one
 
     async def try_approval(self, draft_id: str, *, by: str, reason: str | None) -> tuple[Draft, Trial]:
@@ -164,13 +194,13 @@ class Drafts:
         async with self._writing.connection() as connection:
             one = await self._approvable(connection, draft_id, by)
         if one.state is not DraftState.PENDING:
-            raise _decided(one)
+            raise _settled(one)
         submission = self._submission(one.events, one.author, listed=one.listed, revision=one.revision)
         trial = await try_out(self._writing, submission)
         at = trial.recorded.events[-1].recorded_at
         return replace(one, state=DraftState.APPROVED, decided_by=by, decided_at=at, reason=reason), trial
 
-    async def close(
+    async def settle(
         self,
         draft_id: str,
         state: DraftState,
@@ -180,38 +210,46 @@ class Drafts:
         retry: Retry | None = None,
         dry_run: bool = False,
     ) -> tuple[Draft, bool]:
-        """Says that a draft is not recorded (rejected, or withdrawn by its author), and why; says whether it had been.
+        """Says that a draft is not recorded as it is, and why; says whether an earlier try had said so.
 
-        With ``dry_run`` that is what would stand there, and the draft still waits.
+        It is returned to its author, rejected, or withdrawn by them. With ``dry_run`` the answer is what would stand
+        there, and nothing is changed.
         """
         closed: Draft | None = None
 
         async def work(connection: Connection) -> Json:
             nonlocal closed
-            closed = await self._close(connection, draft_id, state, by=by, reason=reason)
+            closed = await self._settle(connection, draft_id, state, by=by, reason=reason)
             return {"draft": draft_id}
 
         done = await do_once(self._writing, retry, work, dry_run=dry_run)
         if closed is None:
             async with self._writing.connection() as connection:
                 closed = await self._get(connection, draft_id)
+            if state is DraftState.RETURNED:
+                closed = closed.as_returned()
         return closed, done.replayed
 
-    async def _close(
+    async def _settle(
         self, connection: Connection, draft_id: str, state: DraftState, *, by: str, reason: str | None
     ) -> Draft:
         await _hold(connection, draft_id)
         await connection.execute(TAKE_GATE.encode())
         one = await self._get(connection, draft_id)
-        if state is DraftState.REJECTED:
+        if state is not DraftState.WITHDRAWN:
             _check_not_own(one, by)
         elif one.author != by:
             raise Refused("Only its author can withdraw a draft; whoever may approve it may reject it.")
-        if (one.state, one.decided_by, one.reason) == (state, by, reason):
+        said = (one.returned_by, one.return_reason) if state is DraftState.RETURNED else (one.decided_by, one.reason)
+        if one.state is state and said == (by, reason) and one.replaced_by is None:
             return one
-        if one.state is not DraftState.PENDING:
-            raise _decided(one)
-        await mark(connection, one.id, state, by=by, reason=reason)
+        if one.state is not DraftState.PENDING and (one.state, state) != (DraftState.RETURNED, DraftState.WITHDRAWN):
+            raise _settled(one)
+        if state is DraftState.RETURNED:
+            assert reason is not None
+            await mark_returned(connection, one.id, by=by, reason=reason)
+        else:
+            await mark(connection, one.id, state, by=by, reason=reason)
         return await self._get(connection, draft_id)
 
     @asynccontextmanager
@@ -262,5 +300,9 @@ def _check_not_own(one: Draft, by: str) -> None:
         )
 
 
-def _decided(one: Draft) -> Refused:
+def _settled(one: Draft) -> Refused:
+    if one.replaced_by is not None:
+        return Refused("This draft was returned to its author, who has put up another in its place; that one counts.")
+    if one.state is DraftState.RETURNED:
+        return Refused(f"This draft is already returned to its author, by {one.returned_by}, and waits for them.")
     return Refused(f"This draft is already {one.state}, by {one.decided_by}; a draft is decided on once.")

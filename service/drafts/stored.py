@@ -4,7 +4,7 @@ An approval is recorded under a key of the draft's own, in the event's transacti
 What is recorded under the key counts: between the two the draft reads as approved already, by whom it says there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -18,9 +18,11 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     DateTime,
+    ForeignKeyConstraint,
     Index,
     Table,
     Text,
+    UniqueConstraint,
 )
 from sqlalchemy.dialects.postgresql import JSON, UUID
 
@@ -46,8 +48,15 @@ draft = Table(
     Column("decided_by", Text),
     Column("decided_at", DateTime(timezone=True)),
     Column("reason", Text),
-    CheckConstraint("state IN ('pending', 'approved', 'rejected', 'withdrawn')", name="state_known"),
-    CheckConstraint("(state = 'pending') = (decided_by IS NULL)", name="decided"),
+    Column("returned_by", Text),
+    Column("returned_at", DateTime(timezone=True)),
+    Column("return_reason", Text, comment="what its author was asked to change"),
+    Column("replaces", UUID(as_uuid=False), comment="the returned draft that its author changed into this one"),
+    CheckConstraint("state IN ('pending', 'returned', 'approved', 'rejected', 'withdrawn')", name="state_known"),
+    CheckConstraint("(state IN ('pending', 'returned')) = (decided_by IS NULL)", name="decided"),
+    CheckConstraint("state <> 'returned' OR returned_by IS NOT NULL", name="returned"),
+    ForeignKeyConstraint(["replaces"], ["draft.id"]),
+    UniqueConstraint("replaces"),
     Index(None, "state", "id"),
     comment="What waits for a second editor, and what became of it.",
 )
@@ -57,6 +66,7 @@ class DraftState(StrEnum):
     """What has become of a draft."""
 
     PENDING = "pending"
+    RETURNED = "returned"
     APPROVED = "approved"
     REJECTED = "rejected"
     WITHDRAWN = "withdrawn"
@@ -64,7 +74,10 @@ class DraftState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What somebody would have recorded, and what became of it."""
+    """What somebody would have recorded, and what became of it.
+
+    What it would record never changes: an author who is asked to change it puts up another draft, which replaces it.
+    """
 
     id: str
     author: str
@@ -78,6 +91,11 @@ class Draft:
     decided_by: str | None = None
     decided_at: datetime | None = None
     reason: str | None = None
+    returned_by: str | None = None
+    returned_at: datetime | None = None
+    return_reason: str | None = None
+    replaces: str | None = None  # the returned draft that its author changed into this one
+    replaced_by: str | None = None
     recorded: Json | None = None  # what its approval was answered
 
     @property
@@ -92,7 +110,16 @@ class Draft:
 
     def as_created(self) -> "Draft":
         """The draft before anybody decided on it."""
-        return replace(self, state=DraftState.PENDING, decided_by=None, decided_at=None, reason=None, recorded=None)
+        return Draft(
+            self.id, self.author, self.created_at, self.events, self.listed, self.revision, self.known_position,
+            self.note, replaces=self.replaces,
+        )  # fmt: skip
+
+    def as_returned(self) -> "Draft":
+        """The draft as it went back to its author, before they did anything."""
+        before = self.as_created()
+        by, at, reason = self.returned_by, self.returned_at, self.return_reason
+        return replace(before, state=DraftState.RETURNED, returned_by=by, returned_at=at, return_reason=reason)
 
 
 def approved(one: Draft, answer: bytes) -> Draft:
@@ -112,31 +139,35 @@ CLIENT = "draft"
 """In whose name the answers to approvals are kept; the key is the draft's id."""
 
 _FROM = f"""
-FROM draft d LEFT JOIN idempotency i
+FROM draft d LEFT JOIN draft other ON other.replaces = d.id LEFT JOIN idempotency i
     ON i.client = '{CLIENT}' AND i.key = d.id::text AND d.state IN ('pending', 'approved')
 """
 _STATE = "CASE WHEN i.key IS NOT NULL THEN 'approved' ELSE d.state END"
 _SELECT = f"""
 SELECT d.id, d.author, d.created_at, d.events, d.listed, d.revision, d.known_position, d.note, d.state, d.decided_by,
-       d.decided_at, d.reason, i.answer
+       d.decided_at, d.reason, d.returned_by, d.returned_at, d.return_reason, d.replaces, other.id, i.answer
 {_FROM}
 """
 _FIND = f"{_SELECT} WHERE d.id = %(id)s"
 _WHERE = f"""
 WHERE (%(author)s::text IS NULL OR d.author = %(author)s)
   AND (%(coalition)s::text IS NULL OR %(coalition)s = ANY(d.coalitions))
-  AND (%(state)s::text IS NULL OR ({_STATE} = %(state)s AND d.state = ANY(%(stored)s::text[])))
+  AND (%(states)s::text[] IS NULL OR ({_STATE} = ANY(%(states)s) AND d.state = ANY(%(stored)s::text[])))
 """
 _LIST = f"{_SELECT} {_WHERE} AND (%(after)s::uuid IS NULL OR d.id > %(after)s::uuid) ORDER BY d.id LIMIT %(limit)s"
 _COUNT = f"SELECT count(*) {_FROM} {_WHERE}"
 _INSERT = """
-INSERT INTO draft (id, author, created_at, events, listed, revision, coalitions, known_position, note, state)
+INSERT INTO draft (id, author, created_at, events, listed, revision, coalitions, known_position, note, replaces, state)
 VALUES (%(id)s, %(author)s, %(created_at)s, %(events)s, %(listed)s, %(revision)s, %(coalitions)s,
-        %(known_position)s, %(note)s, 'pending')
+        %(known_position)s, %(note)s, %(replaces)s, 'pending')
 """
 _MARK = """
 UPDATE draft SET state = %(state)s, decided_by = %(by)s, reason = %(reason)s,
                  decided_at = coalesce(%(at)s::timestamptz, clock_timestamp())
+WHERE id = %(id)s AND decided_by IS NULL
+"""
+_RETURN = """
+UPDATE draft SET state = 'returned', returned_by = %(by)s, return_reason = %(reason)s, returned_at = clock_timestamp()
 WHERE id = %(id)s AND state = 'pending'
 """
 
@@ -150,14 +181,15 @@ async def find_draft(connection: Connection, draft_id: str) -> Draft | None:
 class Wanted(NamedTuple):
     """Which drafts are asked for; None is any."""
 
-    state: DraftState | None = None
+    states: Collection[DraftState] | None = None
     author: str | None = None
     coalition: str | None = None
 
     def values(self) -> dict[str, Any]:
         """The same for the queries: what is recorded and not yet marked is still kept as pending."""
-        stored = [DraftState.PENDING, DraftState.APPROVED] if self.state is DraftState.APPROVED else [self.state]
-        return {**self._asdict(), "stored": stored}
+        states = None if self.states is None else list(self.states)
+        stored = [*(states or ()), *([DraftState.PENDING] if DraftState.APPROVED in (states or ()) else [])]
+        return {**self._asdict(), "states": states, "stored": stored}
 
 
 async def list_drafts(
@@ -186,6 +218,7 @@ async def insert_draft(connection: Connection, one: Draft) -> None:
         "coalitions": one.coalitions,
         "known_position": one.known_position,
         "note": one.note,
+        "replaces": one.replaces,
     }
     await connection.execute(_INSERT.encode(), values)
 
@@ -198,8 +231,14 @@ async def mark(
     await connection.execute(_MARK.encode(), values)
 
 
+async def mark_returned(connection: Connection, draft_id: str, *, by: str, reason: str) -> None:
+    """Keeps that a draft that waited went back to its author, and what they were asked to change."""
+    await connection.execute(_RETURN.encode(), {"id": draft_id, "by": by, "reason": reason})
+
+
 def _parse_row(row: Sequence[Any]) -> Draft:
-    draft_id, author, created_at, events, listed, revision, known, note, state, by, at, reason, answer = row
+    draft_id, author, created_at, events, listed, revision, known, note, state, by, at, reason, *rest = row
+    returned_by, returned_at, return_reason, replaces, replaced_by, answer = rest
     found = Draft(
         id=str(draft_id),
         author=author,
@@ -213,5 +252,10 @@ def _parse_row(row: Sequence[Any]) -> Draft:
         decided_by=by,
         decided_at=at,
         reason=reason,
+        returned_by=returned_by,
+        returned_at=returned_at,
+        return_reason=return_reason,
+        replaces=replaces and str(replaces),
+        replaced_by=replaced_by and str(replaced_by),
     )
     return found if answer is None else approved(found, bytes(answer))

@@ -76,6 +76,7 @@ idempotency = Table(
     Column("position", BigInteger, nullable=False, comment="of the first event that the request recorded; 0: of none"),
     Column("answer", LargeBinary, nullable=False),
     PrimaryKeyConstraint("client", "key"),
+    Index("ix_idempotency_approval", "position", postgresql_where=text("client = 'draft'")),
     comment="What was answered to a request, so that a retry has no second effect.",
 )
 
