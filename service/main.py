@@ -8,6 +8,7 @@ from datetime import datetime
 from service import memory
 from service.access import Access, Role
 from service.accounts.openid import Client, Provider
+from service.accounts.sessions import Seen
 from service.admin import (
     account,
     audit,
@@ -91,8 +92,8 @@ def create_app(
             waiting = Drafts(pool, writing, recorder, new_id=new_id, new_salt=new_salt)
             access, importing = Access(writing, now=clock), Places(settings.imports_at_once)
             app.state.services = Services(
-                settings, pool, writing, recorder, feed, courier, access, waiting, importing, provider, metrics, clock,
-                new_id, new_salt,
+                settings, pool, writing, recorder, feed, courier, access, Seen(), waiting, importing, provider, metrics,
+                clock, new_id, new_salt,
             )  # fmt: skip
             yield
 

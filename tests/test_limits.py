@@ -5,14 +5,18 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import psycopg
 import pytest
 from starlette.testclient import TestClient
 
+from service.accounts.sessions import hash_cookie
 from service.main import create_app
 from service.settings import Settings
 from service.web.limits import NEVER_LIMITED, SECONDS, Windows, network_of
+from tests.people import COOKIE, add_person, begin_session, browser
 from tests.processes import open_folder, serving
 from tests.registry import allow, client_of, post, register, registry, settings_for, statement
+from tests.test_signing_in import sign_in
 
 PATH = "/v1/coalitions"
 
@@ -124,6 +128,61 @@ def test_valid_tokens_are_no_guesses_however_many_share_an_address(database: str
     with limited(database, reads=1) as client:
         headers = [{"Authorization": f"Bearer pr_{number}"} for number in range(5)]
         assert [client.get(PATH, headers=one).status_code for one in headers] == [200] * 5
+
+
+def ask(client: TestClient, cookie: str, path: str = "/admin/actors") -> int:
+    """The status of a page, or of an answer, to a browser with a cookie."""
+    return client.get(path, headers={"Cookie": f"{COOKIE}={cookie}"}, follow_redirects=False).status_code
+
+
+def test_whoever_is_signed_in_is_one_client_in_all_browsers_and_with_their_tokens(database: str) -> None:
+    for login in ("jane", "joe"):
+        add_person(database, login, "reader")
+    allow(database, "pr_one", "reader", "jane")
+    with limited(database, reads=3) as client:
+        one, two, other = (begin_session(database, login) for login in ("jane", "jane", "joe"))
+        assert [client.get(PATH).status_code for _ in range(4)] == [200] * 3 + [429], "the address has had its share"
+        assert [ask(client, one), ask(client, two), ask(client, one, PATH), ask(client, two)] == [200, 200, 200, 429], (
+            "pages and API together"
+        )
+        assert client.get(PATH, headers={"Authorization": "Bearer pr_one"}).status_code == 429
+        assert ask(client, other) == 200
+
+
+def test_a_session_that_was_ended_counts_for_its_address_again(database: str) -> None:
+    add_person(database, "jane", "reader")
+    with limited(database, reads=4) as client:
+        stolen = begin_session(database, "jane")
+        with psycopg.connect(database) as connection:
+            connection.execute("DELETE FROM session WHERE hash = %s", (hash_cookie(stolen),))
+
+        assert [ask(client, stolen) for _ in range(5)] == [303] * 4 + [429], "as a guess"
+        assert client.get(PATH).status_code == 429
+
+
+def test_a_session_that_is_ended_while_it_is_in_use_takes_nothing_more_of_its_persons_share(database: str) -> None:
+    add_person(database, "jane", "reader")
+    with limited(database, reads=4) as client:
+        stolen, own = (begin_session(database, "jane") for _ in range(2))
+
+        assert [ask(client, stolen), ask(client, own)] == [200, 200]
+        with psycopg.connect(database) as connection:
+            connection.execute("DELETE FROM session WHERE hash = %s", (hash_cookie(stolen),))
+        assert [ask(client, stolen) for _ in range(4)] == [303] * 4, "of which the first was the person's still"
+        assert [ask(client, own), ask(client, own)] == [200, 429]
+
+
+def test_no_more_cookies_are_looked_up_for_an_address_than_it_may_send_requests(database: str) -> None:
+    add_person(database, "jane", "reader")
+    with limited(database, reads=3) as client:
+        assert [ask(client, f"guess{number}") for number in range(4)] == [303] * 3 + [429]
+        assert ask(client, begin_session(database)) == 429
+
+
+def test_whoever_is_signed_in_waits_for_guessing_passwords_like_anybody(database: str) -> None:
+    with browser(database, "jane", "reader", writes_per_minute=50) as client:
+        statuses = [sign_in(client, "jane", "a wrong password") for _ in range(7)]
+    assert statuses == [422] * 5 + [429] * 2
 
 
 def test_health_readiness_and_metrics_are_never_limited(database: str) -> None:

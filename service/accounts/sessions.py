@@ -1,7 +1,7 @@
 """Where somebody is signed in: a random cookie, of which only a hash is kept, until it is ended, unused or old.
 
-Nothing is remembered in the process: a session that was ended, or whose person was disabled, opens nothing from that
-moment on, whoever has its cookie.
+Nothing is remembered in the process that lets anybody in: a session that was ended, or whose person was disabled, opens
+nothing from that moment on, whoever has its cookie.
 """
 
 import hashlib
@@ -113,3 +113,26 @@ async def end_session(connection: Connection, login: str, session_id: str) -> No
 async def end_sessions(connection: Connection, login: str, *, but: str | None = None) -> int:
     """Ends a person's sessions, but for one; answers how many."""
     return (await connection.execute(_END_OTHERS.encode(), {"login": login, "kept": but})).rowcount
+
+
+class Seen:
+    """Whose sessions these were when they were last looked up here. Good for counting, not for letting anybody in."""
+
+    def __init__(self) -> None:
+        self._logins: dict[bytes, str] = {}
+
+    def login_of(self, secret: str) -> str | None:
+        """Whose session a cookie was found to be, if it was."""
+        return self._logins.get(hash_cookie(secret))
+
+    def note(self, secret: str, caller: Caller | None) -> None:
+        """What was found of a cookie: whose it is, or that it opens nothing."""
+        if caller is None:
+            self._logins.pop(hash_cookie(secret), None)
+            return
+        if len(self._logins) > _MOST_SEEN:
+            self._logins.clear()
+        self._logins[hash_cookie(secret)] = caller.owner
+
+
+_MOST_SEEN = 10_000  # far above the browsers that are in use at a time

@@ -1,10 +1,10 @@
 """How many requests a client may send in a minute; every answer says it (draft-ietf-httpapi-ratelimit-headers-11).
 
-Counted by the owner of the token, or by address where there is no valid one. Whose a token is, is looked up before
-anything is counted, so that nobody is kept waiting by whoever else shares an address. Of each address as many wrong
-tokens are looked up as it may send requests, so that guessing is limited like asking. A window begins with a client's
-first request, so that clients do not all come back at once. See docs/decisions/0016-rate-limits-of-our-own.md for why
-no library counts.
+Counted by the owner of the token or by the person who is signed in, or by address where there is neither. Whose a token
+or a session is, is looked up before anything is counted, so that nobody is kept waiting by whoever else shares an
+address. Of each address as many wrong ones are looked up as it may send requests, so that guessing is limited like
+asking. A window begins with a client's first request, so that clients do not all come back at once. See
+docs/decisions/0016-rate-limits-of-our-own.md for why no library counts.
 """
 
 import time
@@ -21,9 +21,10 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.access import Caller
+from service.web.cookies import SESSION, find_kept
 from service.web.metrics import Metrics
 from service.web.problems import problem, unreachable
-from service.web.serving import Services, token_in
+from service.web.serving import Services, find_session, token_in
 
 SECONDS = 60
 NEVER_LIMITED = frozenset({"/healthz", "/readyz", "/metrics"})
@@ -130,30 +131,54 @@ class Limited:
         await refusal(scope, receive, tell)
 
     async def _find_client(self, scope: Scope, quota: Quota) -> str:
-        """Who a request is counted for: whoever owns its token, else its address."""
-        address, secret = _address_in(scope), _secret_in(scope)
+        """Who a request is counted for: whoever owns its token or has signed in with its cookie, else its address."""
+        address = _address_in(scope)
         served: Services | None = getattr(scope["app"].state, "services", None)
-        if secret is None or served is None:
+        shown = None if served is None else _shown_in(scope, served)
+        if served is None or shown is None:
             return address
-        known = served.access.last_known(secret)
-        if known is None:
-            guesses = f"tokens of {address}"
+        is_token, secret = shown
+        owner = _last_known(served, secret) if is_token else served.seen.login_of(secret)
+        if owner is None:
+            guesses = f"guesses of {address}"
             if self._windows.count(quota.name, guesses)[0] > quota.most:
                 return guesses
-            found = await served.access.find_caller(secret)
-            if not isinstance(found, Caller):
-                scope["ended"] = found  # the door need not look it up again
+            find = _find_by_token if is_token else _find_by_cookie
+            owner = await find(scope, served, secret)
+            if owner is None:
                 return address
             self._windows.take_back(quota.name, guesses)
-            known = found
-        return f"owner {known.owner}"
+        return f"owner {owner}"
 
 
-def _secret_in(scope: Scope) -> str | None:
+def _last_known(served: Services, secret: str) -> str | None:
+    found = served.access.last_known(secret)
+    return None if found is None else found.owner
+
+
+async def _find_by_token(scope: Scope, served: Services, secret: str) -> str | None:
+    found = await served.access.find_caller(secret)
+    if isinstance(found, Caller):
+        return found.owner
+    scope["ended"] = found  # the door need not look it up again
+    return None
+
+
+async def _find_by_cookie(scope: Scope, served: Services, secret: str) -> str | None:
+    found = await find_session(Request(scope), served, secret)
+    return None if found is None else found.owner
+
+
+def _shown_in(scope: Scope, served: Services) -> tuple[bool, str] | None:
+    """By what a request may be somebody's: whether it is a token, and the secret; None where there is none."""
+    has_cookie = False
     for name, value in scope["headers"]:
         if name == b"authorization":
-            return token_in(value.decode("latin-1"))
-    return None
+            secret = token_in(value.decode("latin-1"))
+            return None if secret is None else (True, secret)
+        has_cookie = has_cookie or name == b"cookie"
+    kept = find_kept(Request(scope), served.settings.public_url, SESSION) if has_cookie else None
+    return None if kept is None else (False, kept)
 
 
 def _address_in(scope: Scope) -> str:

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from service.access import Access, Caller, Found, Role, TokenState
 from service.accounts import sessions
 from service.accounts.openid import Provider
-from service.accounts.sessions import Lifetime
+from service.accounts.sessions import Lifetime, Seen
 from service.database import Pool
 from service.domain import errors
 from service.domain.errors import Fault, Invalid, RegistryError
@@ -42,6 +42,7 @@ class Services:
     feed: Feed
     courier: Courier
     access: Access
+    seen: Seen
     drafts: Drafts
     importing: Places
     provider: Provider | None
@@ -198,11 +199,24 @@ async def find_person(request: Request, served: Services) -> Caller | None:
         return None
     if request.method not in SAFE and is_cross_site(request, served.settings.public_url):
         raise Forbidden(CROSS_SITE)
-    async with served.pool.connection() as connection:
-        caller = await sessions.find_caller(connection, secret, lifetime(served.settings).idle)
+    caller = await find_session(request, served, secret)
     if caller is not None:
         request.scope["owner"] = caller.owner
     return caller
+
+
+async def find_session(request: Request, served: Services, secret: str) -> Caller | None:
+    """Whose session a cookie is; it is looked up once for a request."""
+    if _SESSION not in request.scope:
+        async with served.pool.connection() as connection:
+            caller = await sessions.find_caller(connection, secret, lifetime(served.settings).idle)
+        served.seen.note(secret, caller)
+        request.scope[_SESSION] = caller
+    found: Caller | None = request.scope[_SESSION]
+    return found
+
+
+_SESSION = "session of"  # in the scope of a request whose cookie has been looked up
 
 
 def lifetime(settings: Settings) -> Lifetime:
