@@ -23,7 +23,7 @@ from service.web.problems import problem
 from tests.pages import Sheet, get, press, read
 from tests.people import COOKIE, browser
 from tests.registry import register
-from tests.test_entering import FILLED, form, size
+from tests.test_entering import FILLED, NEW, form, size
 
 MARKUP = '<img src=x onerror="alert(1)">'
 
@@ -90,7 +90,7 @@ def test_what_is_no_form_and_what_is_too_large_is_said_on_a_page(database: str) 
         refused(client.post("/admin/people", data={"login": "x" * 3000}), 413, "Go back in your browser")
         broken = {"Content-Type": "application/x-www-form-urlencoded"}
         refused(client.post("/admin/people", content=b"login=%ff", headers=broken), 422, "load the page again")
-        asked = refused(client.get("/admin/statements?colour=red"), 400, "This parameter is unknown here.")
+        asked = refused(client.get(f"{NEW}?coalition=x&kind=pledge.stated&colour=red"), 400, "does not have")
         assert "`" not in asked.text
 
 

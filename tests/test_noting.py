@@ -99,7 +99,7 @@ def test_a_statement_is_found_by_its_words_by_an_actors_name_or_among_the_last(e
     assert (own in found, others in found) == (False, True)
     found = get(editor, "/admin/statements?q=Велика+Британія").links
     assert (own in found, others in found) == (True, False)
-    assert "No statement has all of these words." in get(editor, "/admin/statements?q=nonsense").text
+    assert "No statement fits all of this." in get(editor, "/admin/statements?q=nonsense").text
 
 
 def test_there_is_no_page_of_what_was_not_recorded(editor: TestClient) -> None:

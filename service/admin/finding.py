@@ -1,38 +1,130 @@
-"""Finding a statement: by words of it, or among what was recorded last."""
+"""Finding a statement: by words of it, by what it is and when it was, or among what was recorded last; page by page.
+
+What is sought is listed in the order in which it occurred, as the API's timeline has it; the way to the next page says
+up to which position its pages are known, so that they agree while others record.
+"""
 
 import asyncio
-from typing import NamedTuple
+from datetime import datetime
+from typing import NamedTuple, Self
+from urllib.parse import urlencode
 
 import orjson
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from starlette.responses import Response
 
-from service.admin.guarding import pages, signed_in
-from service.admin.known import list_coalitions
+from service.admin.guarding import UNSENT, pages, signed_in
+from service.admin.known import Named, list_coalitions
 from service.admin.pages import render
+from service.admin.people import PAGE_ROWS
+from service.admin.typed import faults_at, parse_typed
 from service.database import Connection
-from service.domain.dates import END
+from service.domain.actors import parse_actor
+from service.domain.dates import END, parse_edtf, parse_instant, render_instant
+from service.domain.errors import Fault, Invalid, Misplaced
+from service.domain.kinds import FAMILIES, STATEMENTS, parse_kind
 from service.domain.telling_dates import tell_date
+from service.forms.dates import parse_written
+from service.forms.fields import kind_of
 from service.forms.words import spaced
-from service.log.read import read_events, read_size
+from service.log.read import Recorded, list_recorded
 from service.segments.query import Point, basis_at
-from service.segments.search import Sought, parse_sought
-from service.segments.timeline import list_statements
-from service.web.asking import read_query
+from service.segments.search import parse_sought
+from service.segments.timeline import count_statements, list_statements
 from service.web.serving import services
 
+PATH = "/admin/statements"
 router = pages()
-_MOST = 50
+_KINDS = [(one, spaced(one).capitalize()) for one in (*FAMILIES, *map(kind_of, STATEMENTS))]
+
+
+class Place(NamedTuple):
+    """Where a page ends: behind which position, and of what occurred, as known at which one, behind which moment."""
+
+    position: int
+    known: int | None = None
+    latest: datetime | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """A place as an address has it; raises ValueError."""
+        position, *rest = text.split("_")
+        if not rest:
+            return cls(_position(position))
+        known, latest = rest
+        return cls(_position(position), _position(known), parse_instant(latest))
+
+    def render(self) -> str:
+        """As an address has it."""
+        rest = [] if self.latest is None else [str(self.known), render_instant(self.latest)]
+        return "_".join([str(self.position), *rest])
+
+
+def _position(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= len("999999999999999999")):
+        raise ValueError("That is no position.")
+    return int(text)
 
 
 class AskedStatements(BaseModel):
-    """What is sought."""
+    """What is sought; what is left empty is any."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     q: str = Field("", max_length=200)
     coalition: str = Field("", max_length=80)
+    kind: str = Field("", max_length=40)
+    country: str = Field("", max_length=100)
+    since: str = Field("", max_length=100)
+    until: str = Field("", max_length=100)
+    after: Place | None = None
+
+    @field_validator("kind")
+    @classmethod
+    def _is_one(cls, text: str) -> str:
+        return text and parse_kind(text)
+
+    @field_validator("country")
+    @classmethod
+    def _is_an_actor(cls, text: str) -> str:
+        return text and parse_actor(text.strip())
+
+    @field_validator("since", "until")
+    @classmethod
+    def _is_a_date(cls, text: str) -> str:
+        edtf = parse_written(text.strip())
+        if edtf:
+            parse_edtf(edtf)
+        return edtf
+
+    @field_validator("after", mode="before")
+    @classmethod
+    def _is_a_place(cls, text: str) -> Place | None:
+        try:
+            return Place.parse(text) if text else None
+        except ValueError:
+            raise ValueError("This is no address of a next page; seek again.") from None
+
+    @model_validator(mode="after")
+    def _begins_before_it_ends(self) -> Self:
+        begins, ends = self.period
+        if begins and ends and begins > ends:
+            raise Misplaced("until", "This lies before the beginning of the period.")
+        return self
+
+    @property
+    def period(self) -> tuple[datetime | None, datetime | None]:
+        """From when to when it occurred, at the widest."""
+        return (
+            parse_edtf(self.since).earliest if self.since else None,
+            parse_edtf(self.until).latest if self.until else None,
+        )
+
+    @property
+    def seeks(self) -> bool:
+        """Whether anything is sought."""
+        return any((self.q.strip(), self.coalition, self.kind, self.country, self.since, self.until))
 
 
 class Line(NamedTuple):
@@ -44,46 +136,78 @@ class Line(NamedTuple):
     summary: str
 
 
-@router.get("/admin/statements")
+class Found(NamedTuple):
+    """A page of statements, where the next one begins, and how many there are in all, where that is cheap to tell."""
+
+    lines: list[Line]
+    following: Place | None = None
+    total: int | None = None
+
+
+@router.get(PATH)
 async def list_found(request: Request) -> Response:
-    """Statements that hold all words, in the order in which they occurred; without any, the last that were recorded."""
+    """Statements that fit, in the order in which they occurred; with nothing sought, the last that were recorded."""
     await signed_in(request)
-    asked = read_query(request, AskedStatements)
     served = services(request)
     coalitions = await list_coalitions(served)
-    coalition = asked.coalition or (coalitions[0].slug if len(coalitions) == 1 else "")
-    # The names of actors are loaded when first they are needed, which takes a while.
-    sought = await asyncio.to_thread(parse_sought, asked.q)
+    given = {name: text for name, text in request.query_params.items() if name != "done"}
+    try:
+        # The names of actors are loaded when first they are needed, which takes a while.
+        asked = await asyncio.to_thread(parse_typed, AskedStatements, given)
+        values = await asyncio.to_thread(_values, asked, coalitions) if asked.seeks else None
+    except Invalid as error:
+        return _page(request, coalitions, given, Found([]), faults_at(error))
     async with served.pool.connection() as connection:
-        if sought.words and coalition:
-            found = await _sought(connection, coalition, sought)
-        else:
-            found = await _latest(connection)
+        found = await (_latest(connection, asked.after) if values is None else _sought(connection, values, asked.after))
+    return _page(request, coalitions, given, found)
+
+
+def _page(
+    request: Request, coalitions: list[Named], given: dict[str, str], found: Found, faults: tuple[Fault, ...] = ()
+) -> Response:
+    names = ("q", "coalition", "kind", "country", "since", "until")
+    typed = {name: given.get(name, "").strip() for name in names}
+    kept = urlencode({name: text for name, text in typed.items() if text})
     return render(
-        request,
-        "statements.html",
-        q=asked.q,
-        coalitions=coalitions,
-        coalition=coalition,
-        is_sought=bool(sought.words and coalition),
-        found=found[:_MOST],
-        more=len(found) > _MOST,
-    )
+        request, "statements.html", status=UNSENT if faults else 200, faults=faults, typed=typed, kinds=_KINDS,
+        coalitions=coalitions, found=found, is_sought=bool(kept), kept=f"{kept}&" if kept else "",
+        next=found.following.render() if found.following else None,
+    )  # fmt: skip
 
 
-async def _sought(connection: Connection, coalition: str, sought: Sought) -> list[Line]:
-    point = Point(END)
-    basis = await basis_at(connection, point)
-    values = {"coalition": coalition, "kind": None, "country": None, "from": None, "to": None, **sought.values}
-    at = {"as_of": point.as_of, "known": basis.known_position}
-    found, _ = await list_statements(connection, {**values, **at}, after=None, limit=_MOST + 1)
-    return [_line(one.event_id, one.content) for one in found]
+def _values(asked: AskedStatements, coalitions: list[Named]) -> dict[str, object]:
+    """What is sought, as the timeline takes it; raises `Invalid` where it is not said in which coalition."""
+    slugs = [one.slug for one in coalitions]
+    coalition = asked.coalition or (slugs[0] if len(slugs) == 1 else "")
+    if coalition not in slugs:
+        detail = "No coalition is registered under this slug." if coalition else "Say in which coalition to look."
+        raise Invalid(detail, Fault("/coalition", "missing", detail))
+    begins, ends = asked.period
+    return {
+        "coalition": coalition, "kind": asked.kind or None, "country": asked.country or None, "from": begins,
+        "to": ends, **parse_sought(asked.q).values,
+    }  # fmt: skip
 
 
-async def _latest(connection: Connection) -> list[Line]:
-    after = max(0, await read_size(connection) - _MOST)
-    rows = await read_events(connection, after=after, limit=_MOST)
-    return [_line(row.event_id, orjson.loads(row.body)) for row in reversed(rows)]
+async def _sought(connection: Connection, values: dict[str, object], place: Place | None) -> Found:
+    last = (place.latest, place.position) if place is not None and place.latest is not None else None
+    if place is not None and last is None:
+        place = None  # it is one of another list
+    known = place.known if place is not None else (await basis_at(connection, Point(END))).known_position
+    asked = {**values, "as_of": END, "known": known}
+    found, _ = await list_statements(connection, asked, after=last, limit=PAGE_ROWS + 1)
+    shown, end = found[:PAGE_ROWS], found[PAGE_ROWS - 1 : PAGE_ROWS]
+    following = Place(end[0].position, known, end[0].latest) if len(found) > PAGE_ROWS else None
+    total = None if values["words"] else await count_statements(connection, asked)
+    return Found([_line(one.event_id, one.content) for one in shown], following, total)
+
+
+async def _latest(connection: Connection, place: Place | None) -> Found:
+    before = place.position if place is not None else None
+    rows = await list_recorded(connection, Recorded(), before=before, limit=PAGE_ROWS + 1)
+    following = Place(rows[PAGE_ROWS - 1].position) if len(rows) > PAGE_ROWS else None
+    lines = [_line(row.event_id, {**orjson.loads(row.body), "kind": row.kind}) for row in rows[:PAGE_ROWS]]
+    return Found(lines, following)
 
 
 def _line(event_id: str, content: dict[str, object]) -> Line:
