@@ -30,6 +30,8 @@ NEEDS = {
     "/admin/account/sessions/end-others": Role.READER,
     "/admin/statements": Role.READER,
     "/admin/statements/new": Role.CONTRIBUTOR,
+    "/admin/review": Role.CONTRIBUTOR,
+    "/admin/review/{draft_id}": Role.CONTRIBUTOR,
     "/admin/articles/new": Role.CONTRIBUTOR,
     "/admin/events/{event_id}": Role.READER,
     "/admin/events/{event_id}/{name}": Role.CONTRIBUTOR,
@@ -88,7 +90,15 @@ def test_each_role_sees_its_pages_and_no_others(database: str) -> None:
 
 PAGES = [
     *("/admin", "/admin/account", "/admin/people", "/admin/people/jane", "/admin/tokens", "/admin/nothing"),
-    *("/admin/webhooks", "/admin/audit", "/admin/audit?since=x", "/admin/coalitions", "/admin/actors?q=ger"),
+    *(
+        "/admin/review",
+        "/admin/review?state=all&mine=yes",
+        "/admin/webhooks",
+        "/admin/audit",
+        "/admin/audit?since=x",
+        "/admin/coalitions",
+        "/admin/actors?q=ger",
+    ),
 ]
 
 

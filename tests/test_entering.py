@@ -255,8 +255,8 @@ def test_what_a_contributor_saves_waits_for_an_approver(editor: TestClient, data
     page = form(editor)
     assert "waits for an approver" in page.text
     saved, again = (press(editor, page, "do", "save", **FILLED) for _ in range(2))
-    assert saved.headers["Location"] == again.headers["Location"] == "/admin?done=waits"
     (draft,) = editor.get("/v1/drafts").json()["items"]
+    assert saved.headers["Location"] == again.headers["Location"] == f"/admin/review/{draft['id']}?done=waits"
     assert (draft["author"], draft["records"][0]["summary"]) == ("con", FILLED["summary"])
     assert size(editor) == before
 

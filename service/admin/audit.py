@@ -8,13 +8,16 @@ from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from starlette.responses import Response
 
-from service.access import Role
+from service.access import Caller, Role
 from service.admin.guarding import UNSENT, pages, signed_in
 from service.admin.pages import render
 from service.admin.people import PAGE_ROWS
 from service.admin.typed import faults_at, parse_typed
+from service.domain.answers import Json
 from service.domain.errors import Fault, Invalid
 from service.domain.kinds import KINDS, parse_kind
+from service.drafts.approvals import Approved, find_approvals
+from service.drafts.queue import decides
 from service.log.read import EventRow, Recorded, list_recorded
 from service.web.serving import services
 
@@ -60,12 +63,12 @@ def _parse_day(text: str) -> datetime:
 @router.get(PATH)
 async def show_audit(request: Request) -> Response:
     """What was recorded, with the form to look for some of it."""
-    await signed_in(request, Role.EDITOR)
+    caller = await signed_in(request, Role.EDITOR)
     given = {name: value for name, value in request.query_params.items() if name != "done"}
     try:
         asked = parse_typed(AskedAudit, given)
     except Invalid as error:
-        return _audit(request, given, [], None, faults_at(error))
+        return _audit(request, caller, given, [], None, faults_at(error))
     last_day = _parse_day(asked.until) + timedelta(days=1) if "0001" < asked.until < "9999-12-31" else None
     wanted = Recorded(
         asked.by.replace("\x00", "").strip() or None, asked.kind or None,
@@ -73,28 +76,31 @@ async def show_audit(request: Request) -> Response:
     )  # fmt: skip
     async with services(request).pool.connection() as connection:
         found = await list_recorded(connection, wanted, before=asked.before, limit=PAGE_ROWS + 1)
+        approvals = await find_approvals(connection, [one.position for one in found])
     following = found[PAGE_ROWS - 1].position if len(found) > PAGE_ROWS else None
-    return _audit(request, given, found[:PAGE_ROWS], following)
+    rows = [_row(one, approvals.get(one.position)) for one in found[:PAGE_ROWS]]
+    return _audit(request, caller, given, rows, following)
 
 
 def _audit(
-    request: Request, given: dict[str, str], events: list[EventRow], following: int | None,
+    request: Request, caller: Caller, given: dict[str, str], rows: list[Json], following: int | None,
     faults: tuple[Fault, ...] = (),
 ) -> Response:  # fmt: skip
     typed = {name: given.get(name, "") for name in ("by", "kind", "since", "until")}
     families = list(dict.fromkeys(kind.partition(".")[0] for kind in KINDS))
     return render(
-        request, "audit.html", status=UNSENT if faults else 200, rows=[_row(one) for one in events],
-        following=following, typed=typed, kinds=[(one, one) for one in (*families, *KINDS)], faults=faults,
+        request, "audit.html", status=UNSENT if faults else 200, rows=rows, following=following,
+        decides=decides(caller), typed=typed, kinds=[(one, one) for one in (*families, *KINDS)], faults=faults,
     )  # fmt: skip
 
 
-def _row(event: EventRow) -> dict[str, object]:
-    """An event as a row: what it is about, and how it begins."""
+def _row(event: EventRow, approved: Approved | None) -> Json:
+    """An event as a row: who approved it, what it is about, and how it begins."""
     content = orjson.loads(event.body)
     said = content.get("summary") or content.get("note") or content.get("name") or ""
     return {
         "event": event,
+        "approved": approved,
         "about": content.get("subject") or content.get("target"),
         "says": said if len(said) <= _SHOWN else f"{said[:_SHOWN]} …",
     }

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from starlette.responses import Response
 
 from service.access import Caller, Role
+from service.admin.again import asked_of, find_own
 from service.admin.guarding import UNSENT, pages, signed_in
 from service.admin.known import MOST_SUBJECTS, list_coalitions, list_entered, list_subjects
 from service.admin.pages import render, see
@@ -30,6 +31,7 @@ from service.domain.errors import Fault, Invalid, RegistryError, Unknown
 from service.domain.kinds import STATEMENTS, invalid
 from service.domain.record import is_event_id
 from service.domain.statement import Source, Statement
+from service.drafts.stored import Draft
 from service.forms.fields import Form, Section, fields_of, form_of, kind_of
 from service.forms.reading import Filled, fill_form, read_form
 from service.forms.shown import Page, show
@@ -81,6 +83,7 @@ class Entry(NamedTuple):
     caller: Caller
     kind: type[Statement]
     sent: Sent
+    returned: Draft | None = None  # the draft that it is sent in again for
 
 
 # --- which kind -------------------------------------------------------------------------------------------------------
@@ -91,15 +94,35 @@ async def show_statement(request: Request) -> Response:
     """The form of a kind, or, where none is chosen yet, the kinds."""
     caller = await signed_in(request, Role.CONTRIBUTOR)
     served, sent = services(request), Sent.of(request.query_params.multi_items())
+    returned = await find_own(served, caller, sent.get("draft"), begins=True)
+    if returned is not None:
+        sent = _begin_again(sent, returned)
     kind = _KINDS.get(sent.get("kind"))
     if kind is None or not sent.get("coalition"):
         return await _choose(request, served, sent)
-    entry = Entry(served, caller, kind, sent)
+    entry = Entry(served, caller, kind, sent, returned)
     filled = await _read(entry)
     if filled.unknown:
         detail = "This address fills in a field that the form does not have."
         raise Invalid(detail, *(Fault(f"/query/{name}", "extra_forbidden", detail) for name in filled.unknown))
     return await _form(request, entry, show(form_of(kind), filled))
+
+
+def _begin_again(sent: Sent, returned: Draft) -> Sent:
+    """The form, filled in with what a returned draft says, unless the address says otherwise: its author may choose
+    another kind, to which what it says of its own kind does not belong.
+    """
+    (event,) = returned.events
+    beside = sent.beside
+    if not sent.get("coalition"):
+        beside = {**beside, "kind": [event.kind], "coalition": [event.coalition]}
+    kind = _KINDS.get(beside.get("kind", [""])[-1])
+    if kind is None:
+        return Sent(sent.data, beside)
+    content = asked_of(event)
+    if kind is not type(event):
+        content.pop("body", None)
+    return Sent({**fill_form(form_of(kind).fields, content), **sent.data}, beside)
 
 
 async def _choose(request: Request, served: Services, sent: Sent) -> Response:
@@ -115,7 +138,7 @@ async def _choose(request: Request, served: Services, sent: Sent) -> Response:
         coalitions=coalitions,
         coalition=asked or (coalitions[0].slug if len(coalitions) == 1 else ""),
         families=families(),
-        kept=[(name, text) for name, texts in sent.data.items() for text in texts],
+        kept=[(name, text) for name, texts in {**sent.data, "draft": sent.all("draft")}.items() for text in texts],
         source=sent.data.get("sources.0.title", [""])[-1],
         entered=await list_entered(served, _entered(sent)),
     )
@@ -136,7 +159,7 @@ async def enter_statement(request: Request) -> Response:
     kind = _KINDS.get(sent.get("kind"))
     if kind is None:
         raise Unknown("There is no such kind of statement.")
-    entry = Entry(served, caller, kind, sent)
+    entry = Entry(served, caller, kind, sent, await find_own(served, caller, sent.get("draft")))
     filled = await _read(entry)
     if sent.only_grows:
         return await _form(request, entry, show(form_of(kind), filled, add=sent.get("add")))
@@ -155,7 +178,9 @@ async def enter_statement(request: Request) -> Response:
             outlook = await foresee(served, caller, write)
         else:
             seen = Seen(frozenset(sent.all("warned")), frozenset(sent.all("entered")))
-            saved = await save(served, caller, write, key=sent.get("key"), path=NEW, body=body, seen=seen)
+            saved = await save(
+                served, caller, write, key=sent.get("key"), path=NEW, body=body, seen=seen, replaces=sent.get("draft")
+            )
             return see(_next(entry, filled, saved))
     except Resembles as found:
         outlook = found.outlook
@@ -226,10 +251,11 @@ async def _form(
         added=sent.get("add"),
         focus_first=not (page.problems or outlook or sent.get("add")),
         kept=sent.get("kept") or (bool(sent.data.get("sources.0.title")) and request.method == "GET"),
-        waits=not entry.caller.role.allows(Role.EDITOR),
+        waits=entry.returned is not None or not entry.caller.role.allows(Role.EDITOR),
+        returned=entry.returned,
         next_kind=sent.get("next_kind") or kind_of(kind),
         entered=await list_entered(served, _entered(sent)),
-        another=_address(entry, entry.sent.data, kind=""),
+        another=_address(entry, entry.sent.data, kind="", draft=sent.get("draft")),
         actors=actor_names(),
     )
 
@@ -237,7 +263,7 @@ async def _form(
 def _next(entry: Entry, filled: Filled, saved: Saved) -> str:
     """Where to go on: to the next statement of the same article, or to what was saved."""
     if entry.sent.get("do") != "next":
-        return f"/admin/events/{saved.event_id}?done=recorded" if saved.event_id else "/admin?done=waits"
+        return saved.page
     kind = entry.sent.get("next_kind")
     new = [saved.event_id] if saved.event_id else []
     done = "recorded" if saved.event_id else "waits"
@@ -245,10 +271,11 @@ def _next(entry: Entry, filled: Filled, saved: Saved) -> str:
 
 
 def _address(
-    entry: Entry, data: Mapping[str, Sequence[str]], *, kind: str, new: Sequence[str] = (), done: str = ""
+    entry: Entry, data: Mapping[str, Sequence[str]], *, kind: str, new: Sequence[str] = (), done: str = "",
+    draft: str = "",
 ) -> str:  # fmt: skip
     """The form's address, with the first sources kept, and what was entered from them so far."""
-    asked = [("coalition", entry.sent.get("coalition")), ("kind", kind), ("done", done)]
+    asked = [("coalition", entry.sent.get("coalition")), ("kind", kind), ("done", done), ("draft", draft)]
     asked += [("entered", event_id) for event_id in [*_entered(entry.sent), *new][-_MOST_ENTERED:]]
     asked += [(name, text) for name, texts in data.items() if _KEPT.match(name) for text in texts]
     return f"{NEW}?{urlencode([one for one in asked if one[1]])}"

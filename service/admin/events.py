@@ -18,6 +18,8 @@ from service.domain.kinds import KINDS, parse_event
 from service.domain.record import Effective, is_event_id, merge_patch
 from service.domain.statement import Event, Statement
 from service.domain.telling_dates import tell_occurred
+from service.drafts.approvals import Approved, find_approvals
+from service.drafts.queue import decides
 from service.forms.fields import fields_of, ordered
 from service.forms.told import Compared, Told, compare, tell_content
 from service.forms.words import spaced
@@ -60,6 +62,7 @@ class Recorded(NamedTuple):
     effective: Effective | None
     about: list[EventRow]
     ids: dict[int, str]  # of the events that it is linked to
+    approvals: dict[int, Approved]  # of it and of those about it
 
     @property
     def content(self) -> Json:
@@ -103,7 +106,8 @@ async def _load(connection: Connection, event_id: str) -> Recorded:
     effective = await find_effective(connection, row.position)
     about = await list_events_about(connection, row.position)
     ids = await find_event_ids(connection, effective.linked if effective else ())
-    return Recorded(row, effective, about, ids)
+    approvals = await find_approvals(connection, [row.position, *(one.position for one in about)])
+    return Recorded(row, effective, about, ids, approvals)
 
 
 # --- the page ---------------------------------------------------------------------------------------------------------
@@ -117,6 +121,7 @@ class Step(NamedTuple):
     recorded_at: datetime
     recorded_by: str
     position: int
+    approved: Approved | None
     says: tuple[Told, ...]
     changed: tuple[Compared, ...]
 
@@ -137,6 +142,8 @@ async def show_event(request: Request, event_id: str) -> Response:
         subjects=[title_of(key) for key in found.effective.keys] if found.effective else [],
         targets=_targets(found),
         steps=_steps(found),
+        approved=found.approvals.get(found.row.position),
+        sees=lambda one: one is not None and (decides(caller) or one.author == caller.owner),
         actions=_actions(found, caller),
     )
 
@@ -170,22 +177,39 @@ def _targets(found: Recorded) -> list[tuple[str, str]]:
 def _steps(found: Recorded) -> list[Step]:
     """What was recorded of it, in order, each correction with what it changed."""
     fields = fields_of(found.kind)
-    said: Json = orjson.loads(found.row.body)
-    steps = [_step(found.row, "Recorded", (), ())]
+    before: Json = orjson.loads(found.row.body)
+    steps = [_step(found, found.row, "Recorded", (), ())]
     for row in found.about:
         noted: Json = orjson.loads(row.body)
-        before = said
-        if row.kind == "record.corrected":
-            said = merge_patch(said, noted["changes"])
-        if noted.get("sources"):
-            said = {**said, "sources": [*said.get("sources", []), *noted["sources"]]}
+        said = amended(before, noted)
         says = tell_content([one for one in fields_of(KINDS[row.kind]) if one.name != "sources"], noted)
-        steps.append(_step(row, spaced(row.kind.partition(".")[2]).capitalize(), says, compare(fields, before, said)))
+        title = spaced(row.kind.partition(".")[2]).capitalize()
+        steps.append(_step(found, row, title, says, compare(fields, before, said)))
+        before = said
     return steps
 
 
-def _step(row: EventRow, title: str, says: Sequence[Told], changed: Sequence[Compared]) -> Step:
-    return Step(row.event_id, title, row.recorded_at, row.recorded_by, row.position, tuple(says), tuple(changed))
+def _step(found: Recorded, row: EventRow, title: str, says: Sequence[Told], changed: Sequence[Compared]) -> Step:
+    approved = found.approvals.get(row.position)
+    at, by = row.recorded_at, row.recorded_by
+    return Step(row.event_id, title, at, by, row.position, approved, tuple(says), tuple(changed))
+
+
+def amended(said: Json, noted: Json) -> Json:
+    """What a content is once a note on it counts."""
+    if "changes" in noted:
+        said = merge_patch(said, noted["changes"])
+    further = noted.get("sources")
+    return {**said, "sources": [*said.get("sources", []), *further]} if further else said
+
+
+def said_at(found: Recorded, revision: int | None) -> Json:
+    """What an event was taken to say at one of its versions; None is the present one."""
+    said: Json = orjson.loads(found.row.body)
+    for row in found.about:
+        if revision is None or row.position <= revision:
+            said = amended(said, orjson.loads(row.body))
+    return {name: value for name, value in said.items() if name not in BESIDE}
 
 
 def _actions(found: Recorded, caller: Caller) -> list[Action]:

@@ -9,6 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from service.access import Caller, Role
 from service.admin.pages import is_page, see
+from service.drafts.queue import count_waiting
 from service.web.cookies import CROSS_SITE, is_cross_site
 from service.web.serving import SAFE, Door, Forbidden, Unauthenticated, check_role, find_person, services
 
@@ -41,6 +42,9 @@ async def signed_in(request: Request, needed: Role = Role.READER) -> Caller:
         raise Unauthenticated("Sign in first.")
     request.scope["caller"] = caller
     check_role(caller, needed)
+    if caller.role.allows(Role.CONTRIBUTOR):
+        async with services(request).pool.connection() as connection:
+            request.scope["waiting"] = await count_waiting(connection, caller)
     return caller
 
 

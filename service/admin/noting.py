@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from service.access import Caller, Role
+from service.admin.again import asked_of, find_own
 from service.admin.entering import actor_names, key_after, told_of
 from service.admin.events import ACTIONS, BESIDE, Recorded, find_recorded
 from service.admin.guarding import UNSENT, pages, signed_in
@@ -26,15 +27,16 @@ from service.admin.typed import read_form as read_sent
 from service.domain import errors
 from service.domain.errors import Fault, Invalid, RegistryError, Unknown
 from service.domain.kinds import parse_event
-from service.domain.record import make_patch
+from service.domain.record import make_patch, merge_patch
 from service.domain.statement import Event, Statement
+from service.drafts.stored import Draft
 from service.forms.fields import Form, fields_of, form_around, form_of, kind_of, ordered
 from service.forms.reading import Filled, fill_form, read_form
 from service.forms.shown import Page, show
 from service.forms.told import Compared, compare, tell_content
 from service.segments.similar import Similar, find_similar
 from service.web.problems import status_of
-from service.web.serving import Services, services
+from service.web.serving import SAFE, Services, services
 from service.web.writing import NOTES, Write, read_note
 
 router = pages()
@@ -52,6 +54,7 @@ class Noting(NamedTuple):
     found: Recorded
     name: str
     sent: Sent
+    returned: Draft | None = None  # the draft that it is sent in again for
 
     @property
     def model(self) -> type[BaseModel]:
@@ -73,7 +76,8 @@ async def _begin(request: Request, caller: Caller, event_id: str, name: str, sen
     if name not in NOTES:
         raise Unknown("There is no such page.")
     served = services(request)
-    return Noting(served, caller, await find_recorded(served, event_id), name, sent)
+    returned = await find_own(served, caller, sent.get("draft"), begins=request.method in SAFE)
+    return Noting(served, caller, await find_recorded(served, event_id), name, sent, returned)
 
 
 @router.get("/admin/events/{event_id}/{name}")
@@ -82,7 +86,9 @@ async def show_note(request: Request, event_id: str, name: str) -> Response:
     caller = await signed_in(request, Role.CONTRIBUTOR)
     noting = await _begin(request, caller, event_id, name, Sent.of(request.query_params.multi_items()))
     data = dict(noting.sent.data)
-    if noting.corrects:
+    if noting.returned is not None:
+        data |= _fill_again(noting, noting.returned)
+    elif noting.corrects:
         data |= _fill(noting, noting.found.content)
     elif name == "settlement":
         data |= _ranks(noting.found)
@@ -92,6 +98,16 @@ async def show_note(request: Request, event_id: str, name: str) -> Response:
 
 def _fill(noting: Noting, content: Json) -> dict[str, list[str]]:
     return {f"changes.{name}": texts for name, texts in fill_form(fields_of(noting.found.kind), content).items()}
+
+
+def _fill_again(noting: Noting, returned: Draft) -> dict[str, list[str]]:
+    """What a returned draft says; of a correction, what the event says now, changed as the draft would."""
+    (event,) = returned.events
+    if not isinstance(event, NOTES[noting.name][1]):
+        raise Unknown("There is no draft of yours that could be changed here.")
+    said = asked_of(event)
+    changed = _fill(noting, merge_patch(noting.found.content, said.pop("changes"))) if noting.corrects else {}
+    return {**changed, **fill_form(fields_of(noting.model), said)}
 
 
 def _ranks(found: Recorded) -> dict[str, list[str]]:
@@ -125,9 +141,10 @@ async def make_note(request: Request, event_id: str, name: str) -> Response:
             outlook = await foresee(served, noting.caller, write)
         else:
             path = request.scope["path"]
-            saved = await save(served, noting.caller, write, key=sent.get("key"), path=path, body=body)
-            done = "recorded" if saved.event_id else "waits"
-            return see(f"/admin/events/{event_id}?done={done}")
+            saved = await save(
+                served, noting.caller, write, key=sent.get("key"), path=path, body=body, replaces=sent.get("draft")
+            )
+            return see(f"/admin/events/{event_id}?done=recorded" if saved.event_id else saved.page)
     except errors.Stale:
         return await _overtaken(request, noting, filled, seen)
     except RegistryError as error:
@@ -231,7 +248,8 @@ async def _form(
         overtaken=overtaken,
         added=sent.get("add"),
         alike=await _alike(noting),
-        waits=not noting.caller.role.allows(Role.EDITOR),
+        waits=noting.returned is not None or not noting.caller.role.allows(Role.EDITOR),
+        returned=noting.returned,
         actors=actor_names(),
     )
 

@@ -39,6 +39,7 @@ class Entry(NamedTuple):
 NAVIGATION = (
     Entry("/admin/statements/new", "Enter a statement", Role.CONTRIBUTOR),
     Entry("/admin/articles/new", "Open an article", Role.CONTRIBUTOR),
+    Entry("/admin/review", "Review", Role.CONTRIBUTOR),
     Entry("/admin/statements", "Statements", Role.READER),
     Entry("/admin/coalitions", "Coalitions", Role.READER),
     Entry("/admin/actors", "Actors", Role.READER),
@@ -96,6 +97,7 @@ def render(
         "caller": caller,
         "path": path,
         "navigation": [one for one in NAVIGATION if caller is not None and caller.role.allows(one.role)],
+        "waiting": request.scope.get("waiting", 0),
         "done": DONE.get(request.query_params.get("done", "")),
         "faults": (),
     }
@@ -108,6 +110,10 @@ def render(
 DONE = {
     "recorded": "Recorded.",
     "waits": "It waits for an approver: somebody else looks at it before it is recorded.",
+    "approved": "It is recorded, in its author's name.",
+    "returned": "It went back to its author, with your note.",
+    "rejected": "It is not recorded.",
+    "withdrawn": "You have taken it back; it is not recorded.",
     "welcome": "Your password is set, and you are signed in.",
     "password": "Your password was changed. Wherever else you were signed in, you no longer are.",
     "session": "The session was ended.",

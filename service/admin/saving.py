@@ -4,6 +4,8 @@ Every form is served with a key of its own: however often its button is pressed,
 """
 
 import hashlib
+from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 import orjson
@@ -15,7 +17,7 @@ from service.domain.answers import Json, Moment, in_force, shape
 from service.domain.coalition import REGISTRATION
 from service.domain.dates import parse_edtf
 from service.domain.errors import Fault, Invalid, RegistryError
-from service.domain.statement import Statement
+from service.domain.statement import Event, Statement
 from service.domain.subject import SubjectKey
 from service.domain.telling import Effect, describe, tell
 from service.record import find_kept
@@ -48,6 +50,7 @@ class Outlook(NamedTuple):
     sentences: tuple[str, ...]
     similar: tuple[Similar, ...]
     late: bool  # later statements about the same are known: they go on having the last word
+    more: int = 0  # further subjects that it would change
 
 
 class Saved(NamedTuple):
@@ -56,36 +59,57 @@ class Saved(NamedTuple):
     event_id: str | None
     draft_id: str | None = None
 
+    @property
+    def page(self) -> str:
+        """Where it can be seen, with what was done."""
+        return f"/admin/events/{self.event_id}?done=recorded" if self.event_id else page_of(self.draft_id, "waits")
+
+
+def page_of(draft_id: str | None, done: str) -> str:
+    """The page of a draft, with what was done."""
+    return f"/admin/review/{draft_id}?done={done}"
+
 
 async def foresee(served: Services, caller: Caller, write: Write) -> Outlook:
     """What saving would come to now; raises what it would be refused for."""
     trial = await try_out(served.pool, submission_of(served, caller, write, None))
+    return await outlook_of(served, trial, write.events)
+
+
+async def outlook_of(served: Services, trial: Trial, events: Sequence[Event]) -> Outlook:
+    """What a trial of recording these events says, in words; of several, without sentences."""
     stale_after = served.settings.stale_after_days
     async with served.pool.connection() as connection:
-        before = await _states_before(connection, trial)
+        rows = trial.recorded.states[:_MOST_TURNS]
+        before = await _states_before(connection, trial.recorded.at, rows)
     truces = Moment(trial.recorded.at, stale_after, in_force((row.key, row.state) for row in before.values()))
     then = Moment(trial.recorded.at, stale_after, trial.recorded.in_force)
-    (event,) = write.events
     effects = []
-    for row in trial.recorded.states:
-        late = isinstance(event, Statement) and _is_late(event, before.get(row.key))
+    for row in rows:
+        late = any(isinstance(event, Statement) and _is_late(event, before.get(row.key)) for event in events)
         effects.append(Effect(row.key, trial.recorded.at, _shape(before.get(row.key), truces), _shape(row, then), late))
     return Outlook(
         tuple(
             Turn(title_of(effect.key), _words(effect.key, effect.before), _words(effect.key, effect.after))
             for effect in effects
         ),
-        tuple(tell(event.kind, effects)) if effects else (),
-        tuple(trial.similar[0]),
+        tuple(tell(events[0].kind, effects)) if effects and len(events) == 1 else (),
+        tuple({one.event_id: one for found in trial.similar for one in found}.values()),
         any(effect.late for effect in effects),
+        len(trial.recorded.states) - len(rows),
     )
 
 
-async def _states_before(connection: Connection, trial: Trial) -> dict[SubjectKey, StateRow]:
+_MOST_TURNS = 50
+
+
+async def _states_before(
+    connection: Connection, at: datetime, states: Sequence[StateRow]
+) -> dict[SubjectKey, StateRow]:
     """The subjects that are touched as they stand now, with the ceasefires that they may hang on."""
     found: dict[SubjectKey, StateRow] = {}
-    point = Point(trial.recorded.at)
-    for coalition, family, slug in sorted({row.key[:3] for row in trial.recorded.states}):
+    point = Point(at)
+    for coalition, family, slug in sorted({row.key[:3] for row in states}):
         values = {"coalition": coalition, "family": family, "slug": slug}
         scope = Scope.SUBJECT_AND_CEASEFIRES
         _, rows = await states_at(connection, point, scope, values, references=References.ALL)
@@ -137,13 +161,14 @@ class Seen(NamedTuple):
 
 
 async def save(
-    served: Services, caller: Caller, write: Write, *, key: str, path: str, body: bytes, seen: Seen | None = None
-) -> Saved:
-    """Records what a form says, or puts it up where its author may not record.
+    served: Services, caller: Caller, write: Write, *, key: str, path: str, body: bytes, seen: Seen | None = None,
+    replaces: str = "",
+) -> Saved:  # fmt: skip
+    """Records what a form says, or puts it up where its author may not record, or does so in place of another draft.
 
     With ``seen`` it raises `Resembles` where something alike is recorded of which whoever saves does not know.
     """
-    retry = Retry(f"form/{caller.owner}", _checked(key), hashlib.sha256(path.encode() + b"\x00" + body).digest())
+    retry = retry_of(caller, key, f"{path}?draft={replaces}" if replaces else path, body)
     (event,) = write.events
     if seen is not None and isinstance(event, Statement):
         outlook = await foresee(served, caller, write)
@@ -152,13 +177,18 @@ async def save(
                 kept = await find_kept(connection, retry.client, [retry.key])
             if not kept:  # else it is alike to itself: the button was pressed twice
                 raise Resembles(outlook)
-    if not caller.role.allows(Role.EDITOR):
+    if replaces or not caller.role.allows(Role.EDITOR):
         draft, _ = await served.drafts.put_up(
-            write.events, author=caller.owner, listed=False, revision=write.revision, retry=retry
+            write.events, author=caller.owner, revision=write.revision, replaces=replaces or None, retry=retry
         )
         return Saved(None, draft.id)
     answer = await served.recorder.record(submission_of(served, caller, write, retry))
     return Saved(orjson.loads(answer.content)["event"]["event_id"])
+
+
+def retry_of(caller: Caller, key: str, path: str, body: bytes) -> Retry:
+    """By what it is recognised that the button of a form was pressed again."""
+    return Retry(f"form/{caller.owner}", _checked(key), hashlib.sha256(path.encode() + b"\x00" + body).digest())
 
 
 def _checked(key: str) -> str:

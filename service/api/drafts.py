@@ -18,7 +18,8 @@ from service.domain.answers import Json
 from service.domain.errors import Fault, Invalid, Unknown
 from service.domain.record import EventId, is_event_id
 from service.domain.statement import Line, Slug, Text
-from service.drafts.stored import Draft, DraftState, Wanted, count_drafts, find_draft, list_drafts
+from service.drafts.queue import decides, find_visible
+from service.drafts.stored import Draft, DraftState, Wanted, count_drafts, list_drafts
 from service.once import Done
 from service.web.asking import read_query
 from service.web.bodies import find_versions, parse_body, read_body
@@ -69,7 +70,7 @@ async def get_drafts(request: Request) -> Response:
     asked = read_query(request, AskedDrafts)
     if asked.after is not None and not is_event_id(asked.after):
         raise no_cursor()
-    author = asked.author if _sees_all(caller) else caller.owner
+    author = asked.author if decides(caller) else caller.owner
     wanted = Wanted(None if asked.state is None else (asked.state,), author, asked.coalition)
     if asked.author not in (None, author):  # what others have put up is not there for whoever may not see it
         return page_of_kept(request, asked, [], 0 if asked.count else None, DRAFTS)
@@ -280,13 +281,8 @@ async def _decide(request: Request, draft_id: str, needed: Role) -> Change:
 
 async def _visible(request: Request, caller: Caller, draft_id: str) -> Draft:
     """A draft that the caller may see; others are not there."""
-    if is_event_id(draft_id):
-        async with connections(request).connection() as connection:
-            one = await find_draft(connection, draft_id)
-        if one is not None and (_sees_all(caller) or one.author == caller.owner):
-            return one
-    raise Unknown("There is no draft with this id that you may see; GET /v1/drafts lists those.")
-
-
-def _sees_all(caller: Caller) -> bool:
-    return caller.role.allows(Role.APPROVER)
+    async with connections(request).connection() as connection:
+        one = await find_visible(connection, caller, draft_id)
+    if one is None:
+        raise Unknown("There is no draft with this id that you may see; GET /v1/drafts lists those.")
+    return one

@@ -138,24 +138,25 @@ def _recorded_events(content: Json) -> list[Json]:
 CLIENT = "draft"
 """In whose name the answers to approvals are kept; the key is the draft's id."""
 
-_FROM = f"""
+FROM = f"""
 FROM draft d LEFT JOIN draft other ON other.replaces = d.id LEFT JOIN idempotency i
     ON i.client = '{CLIENT}' AND i.key = d.id::text AND d.state IN ('pending', 'approved')
 """
 _STATE = "CASE WHEN i.key IS NOT NULL THEN 'approved' ELSE d.state END"
-_SELECT = f"""
+SELECT = f"""
 SELECT d.id, d.author, d.created_at, d.events, d.listed, d.revision, d.known_position, d.note, d.state, d.decided_by,
        d.decided_at, d.reason, d.returned_by, d.returned_at, d.return_reason, d.replaces, other.id, i.answer
-{_FROM}
+{FROM}
 """
-_FIND = f"{_SELECT} WHERE d.id = %(id)s"
+_FIND = f"{SELECT} WHERE d.id = %(id)s"
 _WHERE = f"""
 WHERE (%(author)s::text IS NULL OR d.author = %(author)s)
+  AND (%(besides)s::text IS NULL OR d.author <> %(besides)s)
   AND (%(coalition)s::text IS NULL OR %(coalition)s = ANY(d.coalitions))
   AND (%(states)s::text[] IS NULL OR ({_STATE} = ANY(%(states)s) AND d.state = ANY(%(stored)s::text[])))
 """
-_LIST = f"{_SELECT} {_WHERE} AND (%(after)s::uuid IS NULL OR d.id > %(after)s::uuid) ORDER BY d.id LIMIT %(limit)s"
-_COUNT = f"SELECT count(*) {_FROM} {_WHERE}"
+_LIST = f"{SELECT} {_WHERE} AND (%(after)s::uuid IS NULL OR d.id > %(after)s::uuid) ORDER BY d.id LIMIT %(limit)s"
+_COUNT = f"SELECT count(*) {FROM} {_WHERE}"
 _INSERT = """
 INSERT INTO draft (id, author, created_at, events, listed, revision, coalitions, known_position, note, replaces, state)
 VALUES (%(id)s, %(author)s, %(created_at)s, %(events)s, %(listed)s, %(revision)s, %(coalitions)s,
@@ -175,7 +176,7 @@ WHERE id = %(id)s AND state = 'pending'
 async def find_draft(connection: Connection, draft_id: str) -> Draft | None:
     """One draft by its id, or None."""
     rows = await fetch(connection, _FIND, {"id": draft_id})
-    return _parse_row(rows[0]) if rows else None
+    return parse_row(rows[0]) if rows else None
 
 
 class Wanted(NamedTuple):
@@ -184,6 +185,7 @@ class Wanted(NamedTuple):
     states: Collection[DraftState] | None = None
     author: str | None = None
     coalition: str | None = None
+    besides: str | None = None  # an author whose drafts are not
 
     def values(self) -> dict[str, Any]:
         """The same for the queries: what is recorded and not yet marked is still kept as pending."""
@@ -197,7 +199,7 @@ async def list_drafts(
 ) -> list[Draft]:
     """Drafts in the order in which they were put up, behind one of them."""
     rows = await fetch(connection, _LIST, {**wanted.values(), "after": after, "limit": limit})
-    return [_parse_row(row) for row in rows]
+    return [parse_row(row) for row in rows]
 
 
 async def count_drafts(connection: Connection, wanted: Wanted) -> int:
@@ -236,7 +238,8 @@ async def mark_returned(connection: Connection, draft_id: str, *, by: str, reaso
     await connection.execute(_RETURN.encode(), {"id": draft_id, "by": by, "reason": reason})
 
 
-def _parse_row(row: Sequence[Any]) -> Draft:
+def parse_row(row: Sequence[Any]) -> Draft:
+    """A row of `SELECT`."""
     draft_id, author, created_at, events, listed, revision, known, note, state, by, at, reason, *rest = row
     returned_by, returned_at, return_reason, replaces, replaced_by, answer = rest
     found = Draft(

@@ -1,0 +1,195 @@
+"""Drafts in plain words: what they would record, what that would change, and what has happened to them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from service.admin.again import asked_of
+from service.admin.entering import NEW
+from service.admin.events import Recorded, amended, find_recorded, said_at
+from service.admin.saving import Outlook, outlook_of, title_of
+from service.database import Connection
+from service.domain.answers import Json
+from service.domain.errors import RegistryError
+from service.domain.record import Effective, RecordCorrected, RecordEvent
+from service.domain.statement import Event, Statement
+from service.domain.subject import SubjectKey, keys_of
+from service.domain.telling_dates import tell_occurred
+from service.drafts.stored import Draft, DraftState
+from service.forms.fields import kind_of, ordered
+from service.forms.told import Compared, Told, compare, tell_content
+from service.forms.words import GLOSSES, spaced
+from service.segments.effective import load_known
+from service.web.serving import Services
+from service.web.writing import NOTES
+
+_NOTES = {
+    "corrected": "Correction of",
+    "retracted": "Retraction of",
+    "reinstated": "Reinstatement of",
+    "disputed": "Dispute about",
+    "dispute_settled": "Settlement of a dispute",
+    "duplicate": "Marked as a duplicate:",
+    "sourced": "Further source of",
+}
+
+
+def title_of_event(event: Event, about: Json | None) -> str:
+    """What an event is, in a few words; of a note on the record, with what it is about."""
+    if isinstance(event, RecordEvent):
+        what = _NOTES[event.kind.partition(".")[2]]
+        return what if about is None else f"{what} {_named(about['kind'], about, first=False)}"
+    return _named(event.kind, event.content())
+
+
+def _named(kind: str, content: Json, *, first: bool = True) -> str:
+    words, subject = spaced(kind), content.get("subject") or content.get("name") or ""
+    return f"{words.capitalize() if first else words}{f': {subject}' if subject else ''}"
+
+
+# --- in a list --------------------------------------------------------------------------------------------------------
+
+
+class Row(NamedTuple):
+    """A draft in a list: what it is about, what it says, where that was read, and how good that is."""
+
+    draft: Draft
+    title: str
+    says: str
+    source: str
+    grade: str
+
+
+async def list_rows(connection: Connection, drafts: Sequence[Draft]) -> list[Row]:
+    """Drafts as rows of a list: of each, its first event."""
+    named = {event.target for one in drafts if isinstance(event := one.events[0], RecordEvent)}
+    known = await load_known(connection, sorted(named), ())
+    about = {event_id: known.by_position[position] for event_id, position in known.positions.items()
+             if position in known.by_position}  # fmt: skip
+    return [_row(one, about) for one in drafts]
+
+
+def _row(one: Draft, about: Mapping[str, Effective]) -> Row:
+    event = one.events[0]
+    content = event.content()
+    target = about.get(event.target) if isinstance(event, RecordEvent) else None
+    before: Json = {} if target is None else target.content
+    source: Json = next(iter([*content.get("sources", ()), *before.get("sources", ())]), {})
+    title = title_of_event(event, before or None)
+    many = f"{len(one.events)} statements, the first: " if len(one.events) > 1 else ""
+    says = content.get("summary") or content.get("note") or before.get("summary") or ""
+    return Row(one, f"{many}{title}", says, source.get("title", ""), grade_of(source))
+
+
+def grade_of(source: Json) -> str:
+    """The grade of a source, by letter and number and in words; "" where it has none."""
+    given = [(name, str(source[name])) for name in ("reliability", "credibility") if source.get(name) is not None]
+    words = ", ".join(GLOSSES[name][grade] for name, grade in given)
+    return f"{''.join(grade for _, grade in given)}: {words}" if given else ""
+
+
+# --- on its page ------------------------------------------------------------------------------------------------------
+
+
+class Piece(NamedTuple):
+    """One of the things that a draft would record."""
+
+    title: str
+    told: list[Told]
+    occurred: str
+    subjects: list[str]
+    target: Recorded | None
+    before: list[Told]  # what the event says that it is about, unless that is compared
+    compared: list[Compared]  # what a correction changes, as its author saw it
+    meanwhile: list[Compared]  # what others have changed since
+
+
+async def list_pieces(served: Services, one: Draft, events: Sequence[Event]) -> list[Piece]:
+    """What a draft would record, piece by piece."""
+    return [await _piece(served, one, event) for event in events]
+
+
+async def _piece(served: Services, one: Draft, event: Event) -> Piece:
+    content = asked_of(event)
+    told = tell_content(ordered(type(event)), content)
+    occurred = tell_occurred(event.occurred.edtf, event.occurred.basis) if isinstance(event, Statement) else ""
+    if not isinstance(event, RecordEvent):
+        about = [title_of(key) for key in keys_of(event)] if isinstance(event, Statement) else []
+        return Piece(title_of_event(event, None), told, occurred, about, None, [], [], [])
+    target = await find_recorded(served, event.target)
+    fields = ordered(target.kind)
+    seen = said_at(target, one.revision)
+    title = title_of_event(event, {**target.content, "kind": target.row.kind})
+    subjects = [title_of(key) for key in target.effective.keys] if target.effective else []
+    compared = compare(fields, seen, amended(seen, content)) if isinstance(event, RecordCorrected) else []
+    meanwhile = [] if one.revision is None else compare(fields, seen, said_at(target, None))
+    before = [] if compared else tell_content(fields, target.content)
+    return Piece(title, told, occurred, subjects, target, before, compared, meanwhile)
+
+
+class Prospect(NamedTuple):
+    """What approving a draft now would come to: an outlook or why it is refused, and what has changed since."""
+
+    outlook: Outlook | None
+    refusal: RegistryError | None
+    changed: list[str]
+
+
+async def foresee_draft(served: Services, one: Draft) -> Prospect:
+    """What approving a draft now would come to."""
+    found = await served.drafts.outlook(one)
+    outlook = None if found.trial is None else await outlook_of(served, found.trial, one.events)
+    return Prospect(outlook, found.refusal, [_subject(name) for name in found.changed])
+
+
+def _subject(name: str) -> str:
+    """A subject by its id, in words."""
+    coalition, family, slug, *actor = name.split("/")
+    return title_of(SubjectKey(coalition, family, slug, actor[0] if actor else ""))
+
+
+# --- what has happened ------------------------------------------------------------------------------------------------
+
+
+class Happening(NamedTuple):
+    """One thing that happened to a draft: what, by whom, when, and what they said of it."""
+
+    what: str
+    by: str
+    at: datetime
+    says: str
+    draft_id: str
+
+
+def happenings(versions: Sequence[Draft]) -> list[Happening]:
+    """What happened to a draft and those that it replaces or is replaced by, in order."""
+    found = sorted((one for draft in versions for one in _happenings(draft)), key=lambda one: one[0])
+    return [happening for _, happening in found]
+
+
+def _happenings(one: Draft) -> Iterator[tuple[datetime, Happening]]:
+    def happened(what: str, by: str | None, at: datetime | None, says: str | None) -> tuple[datetime, Happening]:
+        assert by is not None
+        assert at is not None
+        return at, Happening(what, by, at, says or "", one.id)
+
+    yield happened("Sent in again" if one.replaces else "Put up", one.author, one.created_at, one.note)
+    if one.returned_by is not None:
+        yield happened("Returned", one.returned_by, one.returned_at, one.return_reason)
+    if one.decided_by is not None and one.replaced_by is None:
+        yield happened(str(one.state).capitalize(), one.decided_by, one.decided_at, one.reason)
+
+
+# --- changed and sent in again ----------------------------------------------------------------------------------------
+
+_FORMS = {kind_of(kind): name for name, (_, kind) in NOTES.items()}
+
+
+def address_again(one: Draft) -> str | None:
+    """Where the author of a returned draft changes it: the form that makes such events; None where there is none."""
+    if one.state is not DraftState.RETURNED or one.listed:
+        return None
+    (event,) = one.events
+    if isinstance(event, RecordEvent):
+        return f"/admin/events/{event.target}/{_FORMS[event.kind]}?draft={one.id}"
+    return f"{NEW}?draft={one.id}" if isinstance(event, Statement) else None
