@@ -105,7 +105,9 @@ def test_what_a_contributor_registers_waits_for_an_approver(editor: TestClient, 
     editor.cookies.set(COOKIE, begin_session(database, "con"))
     page = get(editor, NEW)
     assert "waits for an approver" in page.text
-    assert press(editor, page, "do", "save", **FILLED).headers["Location"] == f"{LIST}?done=waits"
+    saved = press(editor, page, "do", "save", **FILLED)
+    (draft,) = editor.get("/v1/drafts").json()["items"]
+    assert saved.headers["Location"] == f"/admin/review/{draft['id']}?done=waits"
     (draft,) = editor.get("/v1/drafts").json()["items"]
     assert (draft["records"][0]["kind"], draft["author"], size(editor)) == ("coalition.registered", "con", 0)
 

@@ -94,8 +94,7 @@ def test_what_a_contributor_enters_is_shown_to_them_as_waiting_and_recorded_once
     before = size(office.turn_to("ed"))
     draft_id = office.enter(sources__0__url="https://example.org/report")
     own = office.page("con", draft_id)
-    assert "It waits for an approver." in own.text
-    assert "so somebody else has to decide on it" in own.text
+    assert "so somebody else, an approver, has to decide on it" in own.text
     assert {value for _, value in own.buttons} == {"withdraw"}
     assert "United Kingdom: ground troops nothing known announced" in own.text
 

@@ -99,7 +99,7 @@ async def register(request: Request) -> Response:
     except RegistryError as error:
         page = show(_FORM, filled, _told(error))
         return _form(request, caller, sent, page, status=status_of(error), key=key_after(error, served))
-    return see(PATH, "recorded" if saved.event_id else "waits")
+    return see(PATH, "recorded") if saved.event_id else see(saved.page)
 
 
 def _told(error: RegistryError) -> list[Fault]:

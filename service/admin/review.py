@@ -17,7 +17,7 @@ from service.admin.pages import render, see
 from service.admin.saving import retry_of
 from service.admin.typed import Form, faults_at, parse_typed, read_form
 from service.admin.waiting import address_again, foresee_draft, happenings, list_pieces, list_rows
-from service.domain.errors import Fault, Invalid, RegistryError, Unknown
+from service.domain.errors import Fault, Invalid, RegistryError, Stale, Unknown
 from service.domain.record import is_event_id
 from service.domain.statement import Text
 from service.drafts.queue import decides, find_visible, list_versions
@@ -140,17 +140,18 @@ async def _draft(
     async with served.pool.connection() as connection:
         versions = await list_versions(connection, one.id)
         others = Wanted((DraftState.PENDING,), besides=caller.owner)
-        following = await list_drafts(connection, others, after=one.id, limit=1) if decides(caller) else []
+        following = await list_drafts(connection, others, limit=1) if decides(caller) else []
+    prospect = await foresee_draft(served, one) if is_pending else None
     return render(
         request,
         "draft.html",
         status=status,
-        faults=faults,
+        faults=[fault for fault in faults if prospect is None or fault.detail != prospect.words],
         one=one,
         pieces=pieces,
         begin=begin,
         more=begin + len(pieces) if begin + len(pieces) < len(one.events) else None,
-        prospect=await foresee_draft(served, one) if is_pending else None,
+        prospect=prospect,
         steps=happenings(versions),
         decides=decides(caller) and is_pending and not is_own,
         is_own=is_own,
@@ -210,8 +211,13 @@ async def decide(request: Request, draft_id: str) -> Response:
         if status in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND):
             raise
         now = await _find(request, caller, draft_id)  # somebody else may have been quicker
-        return await _draft(request, caller, now, typed=form, faults=faults_at(error), status=status)
+        return await _draft(request, caller, now, typed=form, faults=_told(error), status=status)
     return see(f"{PATH}/{one.id}", state)
+
+
+def _told(error: RegistryError) -> tuple[Fault, ...]:
+    """What a refusal says beside what the page says of it already: whatever the draft hangs on is told there."""
+    return () if isinstance(error, Stale) else (Fault("", "refused", error.detail),)
 
 
 def _read_decision(caller: Caller, form: Form) -> Decision:

@@ -9,8 +9,9 @@ from service.admin.entering import NEW
 from service.admin.events import Recorded, amended, find_recorded, said_at
 from service.admin.saving import Outlook, outlook_of, title_of
 from service.database import Connection
+from service.domain.actors import name_of
 from service.domain.answers import Json
-from service.domain.errors import RegistryError
+from service.domain.errors import RegistryError, Stale
 from service.domain.record import Effective, RecordCorrected, RecordEvent
 from service.domain.statement import Event, Statement
 from service.domain.subject import SubjectKey, keys_of
@@ -51,13 +52,19 @@ def _named(kind: str, content: Json, *, first: bool = True) -> str:
 
 
 class Row(NamedTuple):
-    """A draft in a list: what it is about, what it says, where that was read, and how good that is."""
+    """A draft in a list: what it is about, who acts, what it says, where that was read, and how good that is."""
 
     draft: Draft
     title: str
+    who: str
     says: str
     source: str
     grade: str
+
+    @property
+    def again(self) -> str | None:
+        """Where its author changes it, where it was returned to them."""
+        return address_again(self.draft)
 
 
 async def list_rows(connection: Connection, drafts: Sequence[Draft]) -> list[Row]:
@@ -78,7 +85,8 @@ def _row(one: Draft, about: Mapping[str, Effective]) -> Row:
     title = title_of_event(event, before or None)
     many = f"{len(one.events)} statements, the first: " if len(one.events) > 1 else ""
     says = content.get("summary") or content.get("note") or before.get("summary") or ""
-    return Row(one, f"{many}{title}", says, source.get("title", ""), grade_of(source))
+    who = ", ".join(map(name_of, content.get("actors") or before.get("actors") or ()))
+    return Row(one, f"{many}{title}", who, says, source.get("title", ""), grade_of(source))
 
 
 def grade_of(source: Json) -> str:
@@ -133,6 +141,21 @@ class Prospect(NamedTuple):
     outlook: Outlook | None
     refusal: RegistryError | None
     changed: list[str]
+
+    @property
+    def words(self) -> str:
+        """Why it is refused, in the words of a page."""
+        return "" if self.refusal is None else refused_words(self.refusal)
+
+
+def refused_words(error: RegistryError) -> str:
+    """Why a draft cannot be recorded; what its author saw is another matter than what they send."""
+    if isinstance(error, Stale):
+        return (
+            "What it is about was changed after it was put up. Return it: in the form its author finds both, "
+            "and makes it anew on top of that."
+        )
+    return error.detail
 
 
 async def foresee_draft(served: Services, one: Draft) -> Prospect:
