@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from starlette.testclient import TestClient
 from tests.pages import Sheet, event_at, get, press, read
 from tests.people import COOKIE, add_person, begin_session, opened, sends_like_a_browser
 from tests.registry import allow, note, register, statement
+from tests.test_drafts import at_once
 from tests.test_entering import FILLED, MARKUP, NEW, form, size
 from tests.test_noting import TERMS, recorded
 
@@ -270,6 +272,35 @@ def test_of_two_reviewers_the_second_is_told_what_the_first_did(office: Office, 
     assert (office.see(draft_id)["state"], size(office.client)) == (told, before)
 
 
+def test_two_reviewers_who_press_at_once_do_one_thing(office: Office) -> None:
+    for actor in ("Poland", "France", "Spain"):
+        draft_id, before = office.enter(actors=actor), size(office.client)
+        office.client.cookies.clear()
+
+        def press_as(who: str, do: str, draft_id: str = draft_id) -> Response:
+            sent = {"do": do, "reason": "So it is.", "key": f"{who}-{draft_id}"}
+            cookie = {"Cookie": f"{COOKIE}={office.cookies[who]}"}
+            return office.client.post(f"{REVIEW}/{draft_id}", data=sent, headers=cookie)
+
+        answers = at_once(partial(press_as, "ann", "approve"), partial(press_as, "bob", "return"))
+        assert [answer.status_code for answer in answers] in ([303, 409], [409, 303])
+        is_approved = answers[0].status_code == HTTPStatus.SEE_OTHER
+        assert office.see(draft_id)["state"] == ("approved" if is_approved else "returned")
+        assert size(office.client) == before + is_approved
+
+
+def test_who_thinks_otherwise_after_deciding_is_told_that_they_have_decided(office: Office) -> None:
+    draft_id = office.enter()
+    page = office.page("ann", draft_id)
+    press(office.client, page, "do", "return", reason="Why?")
+    before = size(office.client)
+    for do in ("approve", "reject"):
+        late = press(office.client, page, "do", do, reason="I think otherwise.")
+        assert late.status_code == HTTPStatus.UNPROCESSABLE_ENTITY
+        assert "You have decided on this already" in read(late).text
+    assert (office.see(draft_id)["state"], size(office.client)) == ("returned", before)
+
+
 # --- notes on the record ----------------------------------------------------------------------------------------------
 
 
@@ -444,7 +475,7 @@ def test_a_draft_made_with_a_token_is_in_the_queue_of_its_owner_and_of_approvers
     assert "Number 11." in get(office.client, f"{REVIEW}/{draft_id}?from=10").text
     office.decide("ann", draft_id, "return", "Too many.")
     page = office.page("con", draft_id)
-    assert "put up another that names it in replaces" in page.text
+    assert f"put up another through the API, with the id of this one, {draft_id}, in replaces" in page.text
     assert not [link for link in page.links if "draft=" in link]
 
 
@@ -454,6 +485,22 @@ def test_what_waits_for_whom_is_counted_in_the_navigation(office: Office) -> Non
     own = {"path": "/v1/statements", "body": statement()}
     office.turn_to("ann").post("/v1/drafts", json=own)
     assert {who: office.waiting(who) for who in PEOPLE} == {"con": 0, "eve": 0, "ed": 0, "ann": 2, "bob": 3}
+
+
+def test_a_coalition_that_was_returned_is_changed_in_its_form_too(office: Office) -> None:
+    client = office.turn_to("con")
+    filled = {"slug": "able", "name": "The able", "aliases": "Die Fähigen\nLes capables", "force__name": "A force"}
+    draft_id = draft_at(press(client, get(client, "/admin/coalitions/new"), "do", "save", **filled))
+    assert office.page("ann", draft_id).text.startswith("Coalition registered: The able")
+    office.decide("ann", draft_id, "return", "They have another name.")
+    (again,) = (link for link in office.page("con", draft_id).links if "?draft=" in link)
+    page = get(client, again)
+    assert {name.replace(".", "__"): text for name, (text,) in page.data.items()}.items() >= filled.items()
+    second = draft_at(press(client, page, "do", "save", name="The able ones"))
+    assert (office.see(second)["replaces"], office.see(draft_id)["state"]) == (draft_id, "withdrawn")
+    office.decide("ann", second, "approve")
+    assert client.get("/v1/coalitions/able").json()["name"] == "The able ones"
+    assert office.turn_to("con").get(f"/admin/coalitions/new?draft={office.enter()}").status_code == HTTPStatus.CONFLICT
 
 
 # --- by whom, and since when ------------------------------------------------------------------------------------------
@@ -504,6 +551,8 @@ def test_markup_in_every_text_of_a_draft_and_its_notes_is_shown_as_text(office: 
 
 def test_there_is_no_page_of_what_nobody_put_up(office: Office) -> None:
     nothing = "019a8f3e-0000-7000-8000-000000000000"
+    for part in ("7", "10000"):
+        assert "Britain would send troops." in get(office.turn_to("ann"), f"{REVIEW}/{office.enter()}?from={part}").text
     for draft_id in (nothing, "nonsense", "%00"):
         assert office.turn_to("ann").get(f"{REVIEW}/{draft_id}").status_code == HTTPStatus.NOT_FOUND
     for draft in (nothing, "nonsense"):

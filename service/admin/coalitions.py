@@ -12,6 +12,7 @@ from fastapi import Request
 from starlette.responses import Response
 
 from service.access import Caller, Role
+from service.admin.again import asked_of, find_own
 from service.admin.entering import key_after, told_of
 from service.admin.guarding import UNSENT, pages, signed_in
 from service.admin.pages import render, see
@@ -20,9 +21,11 @@ from service.admin.saving import Outlook, foresee, save
 from service.admin.sent import Sent, strangers
 from service.admin.typed import read_form as read_sent
 from service.domain.answers import Json
-from service.domain.errors import Fault, Invalid, Refused, RegistryError
+from service.domain.coalition import CoalitionRegistered
+from service.domain.errors import Fault, Invalid, Refused, RegistryError, Unknown
+from service.drafts.stored import Draft
 from service.forms.fields import form_of
-from service.forms.reading import read_form
+from service.forms.reading import fill_form, read_form
 from service.forms.shown import Page, show
 from service.segments.query import Point, References, Scope, Span, spans_at, states_at
 from service.web.problems import status_of
@@ -73,8 +76,18 @@ async def _list(served: Services, after: str) -> list[Listed]:
 @router.get(NEW)
 async def show_registration(request: Request) -> Response:
     """The form to register a coalition."""
-    caller = await signed_in(request, Role.CONTRIBUTOR)
-    return _form(request, caller, Sent({}, {}), show(_FORM, read_form(_FORM.fields, {})))
+    caller, sent = await signed_in(request, Role.CONTRIBUTOR), Sent.of(request.query_params.multi_items())
+    returned = await find_own(services(request), caller, sent.get("draft"), begins=True)
+    data = {} if returned is None else fill_form(_FORM.fields, _registration(returned))
+    return _form(request, caller, returned, Sent({}, {}), show(_FORM, read_form(_FORM.fields, data)))
+
+
+def _registration(returned: Draft) -> Json:
+    """What a returned draft would register."""
+    (event,) = returned.events
+    if not isinstance(event, CoalitionRegistered):
+        raise Unknown("There is no draft of yours that could be changed here.")
+    return {"slug": event.coalition, **asked_of(event)}
 
 
 @router.post(NEW)
@@ -82,6 +95,7 @@ async def register(request: Request) -> Response:
     """Previews or registers a coalition, as the pressed button says."""
     caller = await signed_in(request, Role.CONTRIBUTOR)
     served, sent = services(request), Sent.of((await read_sent(request)).multi_items())
+    returned = await find_own(served, caller, sent.get("draft"))
     filled = read_form(_FORM.fields, sent.data)
     faults = strangers(filled)
     body = orjson.dumps(filled.content, option=orjson.OPT_SORT_KEYS)
@@ -90,27 +104,27 @@ async def register(request: Request) -> Response:
     except Invalid as error:
         faults += error.faults
     if faults or filled.faults:
-        return _form(request, caller, sent, show(_FORM, filled, faults), status=UNSENT)
+        return _form(request, caller, returned, sent, show(_FORM, filled, faults), status=UNSENT)
     try:
         if sent.get("do") == "preview":
             outlook = await foresee(served, caller, write)
-            return _form(request, caller, sent, show(_FORM, filled), outlook=outlook)
-        saved = await save(served, caller, write, key=sent.get("key"), path=NEW, body=body)
+            return _form(request, caller, returned, sent, show(_FORM, filled), outlook=outlook)
+        saved = await save(served, caller, write, key=sent.get("key"), path=NEW, body=body, replaces=sent.get("draft"))
     except RegistryError as error:
         page = show(_FORM, filled, _told(error))
-        return _form(request, caller, sent, page, status=status_of(error), key=key_after(error, served))
+        return _form(request, caller, returned, sent, page, status=status_of(error), key=key_after(error, served))
     return see(PATH, "recorded") if saved.event_id else see(saved.page)
 
 
 def _told(error: RegistryError) -> list[Fault]:
     """What is wrong: what a rule forbids of a registration is that its slug is taken."""
-    if type(error) is Refused:
+    if type(error) is Refused and not error.faults:
         return [Fault("/slug", "taken", error.detail)]
     return told_of(error)
 
 
 def _form(
-    request: Request, caller: Caller, sent: Sent, page: Page, *, key: str | None = None,
+    request: Request, caller: Caller, returned: Draft | None, sent: Sent, page: Page, *, key: str | None = None,
     outlook: Outlook | None = None, status: int = HTTPStatus.OK,
 ) -> Response:  # fmt: skip
     return render(
@@ -121,6 +135,7 @@ def _form(
         page=page,
         key=key or sent.get("key") or services(request).new_id(),
         outlook=outlook,
-        waits=not caller.role.allows(Role.EDITOR),
+        returned=returned,
+        waits=returned is not None or not caller.role.allows(Role.EDITOR),
         focus_first=not (page.problems or outlook),
     )

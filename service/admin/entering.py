@@ -193,15 +193,15 @@ async def enter_statement(request: Request) -> Response:
 def told_of(error: RegistryError) -> list[Fault]:
     """What is wrong, in the words of a page: it has no headers, and its key is its own affair."""
     saved = "This was saved already, and you changed it since. Save it again if it is to be recorded besides."
-    return [Fault("", one.code, saved) if one.pointer == _KEY else one for one in faults_at(error)]
+    return [Fault("", one.code, saved) if one.pointer == KEY else one for one in faults_at(error)]
 
 
-_KEY = "/header/idempotency-key"
+KEY = "/header/idempotency-key"
 
 
 def key_after(error: RegistryError, served: Services) -> str | None:
     """A new key where the form's was used already, so that it can be saved as another statement."""
-    used = any(fault.pointer == _KEY for fault in error.faults)
+    used = any(fault.pointer == KEY for fault in error.faults)
     return served.new_id() if used else None
 
 

@@ -1,5 +1,6 @@
 """The review queue: what waits for a second editor, one entry of it in full, and what is decided on it."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Annotated
@@ -11,13 +12,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.responses import Response
 
 from service.access import Caller, Role
-from service.admin.guarding import UNSENT, pages, signed_in
+from service.admin.entering import KEY, key_after
+from service.admin.guarding import pages, signed_in
 from service.admin.known import list_coalitions
 from service.admin.pages import render, see
 from service.admin.saving import retry_of
 from service.admin.typed import Form, faults_at, parse_typed, read_form
 from service.admin.waiting import address_again, foresee_draft, happenings, list_pieces, list_rows
-from service.domain.errors import Fault, Invalid, RegistryError, Stale, Unknown
+from service.domain.errors import Fault, Invalid, Refused, RegistryError, Stale, Unknown
 from service.domain.record import is_event_id
 from service.domain.statement import Text
 from service.drafts.queue import decides, find_visible, list_versions
@@ -132,9 +134,10 @@ async def _find(request: Request, caller: Caller, draft_id: str) -> Draft:
 
 async def _draft(
     request: Request, caller: Caller, one: Draft, *, begin: int = 0, typed: Form | None = None,
-    faults: tuple[Fault, ...] = (), status: int = HTTPStatus.OK,
+    faults: Sequence[Fault] = (), status: int = HTTPStatus.OK, key: str | None = None,
 ) -> Response:  # fmt: skip
     served = services(request)
+    begin = begin if begin < len(one.events) else 0
     is_pending, is_own = one.state is DraftState.PENDING, one.author == caller.owner
     pieces = await list_pieces(served, one, one.events[begin : begin + _PIECES])
     async with served.pool.connection() as connection:
@@ -158,7 +161,7 @@ async def _draft(
         again=address_again(one) if is_own else None,
         withdraws=is_own and one.state in (DraftState.PENDING, DraftState.RETURNED),
         reason=typed.get("reason", "") if typed else "",
-        key=(typed.get("key") if typed else "") or served.new_id(),
+        key=key or (typed.get("key") if typed else "") or served.new_id(),
         following=following[0].id if following and not is_pending else None,
     )
 
@@ -198,26 +201,29 @@ _LACKS = {
 @router.post(PATH + "/{draft_id}")
 async def decide(request: Request, draft_id: str) -> Response:
     """Approves, returns, rejects or withdraws a draft; a button that is pressed twice does it once."""
-    caller = await signed_in(request, Role.CONTRIBUTOR)
+    caller, served = await signed_in(request, Role.CONTRIBUTOR), services(request)
     form = await read_form(request)
     one = await _find(request, caller, draft_id)
     try:
         given = _read_decision(caller, form)
         state = await _do(request, caller, one, given, form.get("key", ""))
-    except Invalid as error:
-        return await _draft(request, caller, one, typed=form, faults=faults_at(error), status=UNSENT)
-    except RegistryError as error:
-        status = status_of(error)
-        if status in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND):
-            raise
+    except (Invalid, Refused) as error:
         now = await _find(request, caller, draft_id)  # somebody else may have been quicker
-        return await _draft(request, caller, now, typed=form, faults=_told(error), status=status)
+        return await _draft(
+            request, caller, now, typed=form, faults=_told(error), status=status_of(error), key=key_after(error, served)
+        )
     return see(f"{PATH}/{one.id}", state)
 
 
-def _told(error: RegistryError) -> tuple[Fault, ...]:
+def _told(error: RegistryError) -> list[Fault]:
     """What a refusal says beside what the page says of it already: whatever the draft hangs on is told there."""
-    return () if isinstance(error, Stale) else (Fault("", "refused", error.detail),)
+    if isinstance(error, Stale):
+        return []
+    used = "You have decided on this already, and changed your form since: what you decided stands."
+    return [
+        Fault(one.pointer if one.pointer == "/reason" else "", one.code, used if one.pointer == KEY else one.detail)
+        for one in faults_at(error)
+    ]
 
 
 def _read_decision(caller: Caller, form: Form) -> Decision:

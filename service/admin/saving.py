@@ -94,13 +94,14 @@ async def outlook_of(served: Services, trial: Trial, events: Sequence[Event]) ->
             for effect in effects
         ),
         tuple(tell(events[0].kind, effects)) if effects and len(events) == 1 else (),
-        tuple({one.event_id: one for found in trial.similar for one in found}.values()),
+        tuple({one.event_id: one for found in trial.similar for one in found}.values())[:_MOST_SIMILAR],
         any(effect.late for effect in effects),
         len(trial.recorded.states) - len(rows),
     )
 
 
 _MOST_TURNS = 50
+_MOST_SIMILAR = 20
 
 
 async def _states_before(

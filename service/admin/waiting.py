@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from service.admin.again import asked_of
+from service.admin.coalitions import NEW as REGISTER
 from service.admin.entering import NEW
 from service.admin.events import Recorded, amended, find_recorded, said_at
 from service.admin.saving import Outlook, outlook_of, title_of
@@ -209,10 +210,10 @@ _FORMS = {kind_of(kind): name for name, (_, kind) in NOTES.items()}
 
 
 def address_again(one: Draft) -> str | None:
-    """Where the author of a returned draft changes it: the form that makes such events; None where there is none."""
+    """Where the author of a returned draft changes it: the form that makes such events; a list has none."""
     if one.state is not DraftState.RETURNED or one.listed:
         return None
     (event,) = one.events
     if isinstance(event, RecordEvent):
         return f"/admin/events/{event.target}/{_FORMS[event.kind]}?draft={one.id}"
-    return f"{NEW}?draft={one.id}" if isinstance(event, Statement) else None
+    return f"{NEW if isinstance(event, Statement) else REGISTER}?draft={one.id}"
