@@ -16,6 +16,7 @@ from service.admin import (
     finding,
     lookups,
     noting,
+    pasting,
     people,
     providing,
     review,
@@ -112,7 +113,7 @@ def create_app(
     busiest_first = (statements, commitments, coalitions, subjects, timeline, events, actors)
     for room in (*busiest_first, drafts, tokens, webhooks, imports, docs, kinds_of_problem, operations):
         app.router.routes.extend(room.router.routes)
-    for_editors = (finding, entering, events_page, noting, review, coalition_pages, lookups, audit, webhook_pages)
+    for_editors = (finding, entering, pasting, events_page, noting, review, coalition_pages, lookups, audit, webhook_pages)
     for page in (static, signing_in, providing, start, account, *for_editors, people, token_pages):
         app.router.routes.extend(page.router.routes)
     app.router.routes.extend(start.last.routes)

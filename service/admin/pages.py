@@ -39,6 +39,7 @@ class Entry(NamedTuple):
 NAVIGATION = (
     Entry("/admin/statements/new", "Enter a statement", Role.CONTRIBUTOR),
     Entry("/admin/articles/new", "Open an article", Role.CONTRIBUTOR),
+    Entry("/admin/paste", "Paste many", Role.CONTRIBUTOR),
     Entry("/admin/review", "Review", Role.CONTRIBUTOR),
     Entry("/admin/statements", "Statements", Role.READER),
     Entry("/admin/coalitions", "Coalitions", Role.READER),

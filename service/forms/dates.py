@@ -6,24 +6,24 @@ from service.domain.dates import parse_edtf
 from service.reading.mapping import Dates, Pattern
 from service.reading.phrases import parse_phrase
 
-_DATES: Final = Dates(
-    patterns=tuple(
-        Pattern(reads=reads, means=means)
-        for reads, means in (
-            ("on or before {date}", "../{date}"),
-            ("in or before {date}", "../{date}"),
-            ("by the end of {date}", "../{date}"),
-            ("by {date}", "../{date}"),
-            ("until {date}", "../{date}"),
-            ("between {from} and {to}", "{from}/{to}"),
-            ("from {from} to {to}", "{from}/{to}"),
-            ("about {date}", "{date}~"),
-            ("around {date}", "{date}~"),
-            ("on {date}", "{date}"),
-            ("in {date}", "{date}"),
-        )
+WRITTEN: Final = tuple(
+    Pattern(reads=reads, means=means)
+    for reads, means in (
+        ("on or before {date}", "../{date}"),
+        ("in or before {date}", "../{date}"),
+        ("by the end of {date}", "../{date}"),
+        ("by {date}", "../{date}"),
+        ("until {date}", "../{date}"),
+        ("between {from} and {to}", "{from}/{to}"),
+        ("from {from} to {to}", "{from}/{to}"),
+        ("about {date}", "{date}~"),
+        ("around {date}", "{date}~"),
+        ("on {date}", "{date}"),
+        ("in {date}", "{date}"),
     )
 )
+"""How dates are put into words."""
+_DATES: Final = Dates(patterns=WRITTEN)
 
 
 class Precision(NamedTuple):

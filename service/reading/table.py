@@ -102,8 +102,7 @@ class _Lines:
     def __init__(self, file: BinaryIO) -> None:
         start = file.read(len(MARK))
         file.seek(0)
-        wide = start.startswith((b"\xff\xfe", b"\xfe\xff"))
-        self._text = io.TextIOWrapper(file, encoding="utf-16" if wide else "utf-8-sig", newline="")
+        self._text = io.TextIOWrapper(file, encoding=_encoding(start), newline="")
         self._left = LONGEST_ROW
 
     def __del__(self) -> None:
@@ -147,6 +146,19 @@ class _Lines:
         except _TooLong:
             raise unreadable("The header is too long.", "too_long", row=1) from None
         return text
+
+
+def _encoding(start: bytes) -> str:
+    """By what a file begins with: spreadsheets write UTF-16 with a mark, and UTF-8 with one or without."""
+    return "utf-16" if start.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+
+
+def text_of(content: bytes) -> str:
+    """A small file as text, read as every table is; raises `Unreadable` where it is none."""
+    try:
+        return content.decode(_encoding(content))
+    except UnicodeDecodeError:
+        raise unreadable(_ENCODING, "encoding") from None
 
 
 _ENCODING = (

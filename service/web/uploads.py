@@ -106,13 +106,18 @@ class _Parser(MultiPartParser):
         return form
 
 
-async def _receive_form(request: Request, most: int) -> Upload:
-    parser = _Parser(request.headers, bounded(request, most), max_files=2, max_fields=2, max_part_size=LARGEST_MAPPING)
+async def read_parts(request: Request, most: int, *, files: int, fields: int, largest: int) -> FormData:
+    """A form of several parts, of so many files and fields at most; ``largest`` is in bytes, of a field."""
+    parser = _Parser(request.headers, bounded(request, most), max_files=files, max_fields=fields, max_part_size=largest)
     try:
-        form = await parser.parse()
+        return await parser.parse()
     except MultiPartException:
-        detail = "The form broke off, cannot be read, has further parts, or a mapping that is too large."
+        detail = "The form broke off, cannot be read, has further parts, or one that is too large."
         raise _bad_form(detail) from None
+
+
+async def _receive_form(request: Request, most: int) -> Upload:
+    form = await read_parts(request, most, files=2, fields=2, largest=LARGEST_MAPPING)
     files = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
     try:
         return await _read_form(form, files)

@@ -7,7 +7,7 @@ document.getElementById("summary")?.focus();
 // A second click on a button sends nothing twice; coming back to the page makes it usable again.
 document.addEventListener("submit", (event) => {
   if (event.target.dataset.sent) event.preventDefault();
-  else event.target.dataset.sent = "yes";
+  else if (!("stays" in (event.submitter?.dataset ?? {}))) event.target.dataset.sent = "yes";
 });
 window.addEventListener("pageshow", () => {
   for (const form of document.forms) delete form.dataset.sent;
