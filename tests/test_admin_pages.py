@@ -33,6 +33,7 @@ NEEDS = {
     "/admin/review": Role.CONTRIBUTOR,
     "/admin/review/{draft_id}": Role.CONTRIBUTOR,
     "/admin/articles/new": Role.CONTRIBUTOR,
+    **{f"/admin/paste{page}": Role.CONTRIBUTOR for page in ("", "/columns", "/rows", "/mapping", "/recorded")},
     "/admin/events/{event_id}": Role.READER,
     "/admin/events/{event_id}/{name}": Role.CONTRIBUTOR,
     "/admin/people": Role.ADMIN,

@@ -143,9 +143,9 @@ def _read_use(kind: type[Statement], given: Mapping[str, str], words: Mapping[in
     typed = " ".join(texts.get("to", "").split())
     texts["to"] = target.path if target else NOT_USED if fold(typed) == NOT_USED else typed
     if texts.get("style", "") not in STYLES:
-        texts.pop("style")
+        texts.pop("style", None)
     if texts.get("factor", "1") not in FACTORS:
-        texts.pop("factor")
+        texts.pop("factor", None)
     listed = [one for _, one in sorted(words.items()) if one.get("word")]
     meant = {one["word"]: _plain(one.get("means", "")) for one in listed}
     if target is not None:

@@ -19,7 +19,7 @@ from service.reading.mapping import Mapping as MappingFile
 from service.reading.table import DELIMITERS
 
 Json = dict[str, Any]
-_DELIMITERS = dict(zip(DELIMITERS, ("comma", "semicolon", "tab"), strict=True))
+DELIMITER_NAMES = dict(zip(DELIMITERS, ("comma", "semicolon", "tab"), strict=True))
 _OTHERWISE = {Reads.WORDS: Otherwise.REFUSE}  # what is no option is told at its row; names and slugs may be known
 
 
@@ -41,7 +41,7 @@ class _Maker:
         """The content of the file."""
         choices, made = self._choices, self._made
         if choices.delimiter:
-            made["table"] = {"delimiter": _DELIMITERS[choices.delimiter]}
+            made["table"] = {"delimiter": DELIMITER_NAMES[choices.delimiter]}
         made["constants"] = {"kind": kind_of(choices.kind), "coalition": choices.coalition}
         fields: dict[str, Json] = {}
         for use in choices.uses:

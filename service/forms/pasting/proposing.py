@@ -97,12 +97,11 @@ def guessed(kind: type[Statement], use: Use, sheet: Sheet) -> Use:
             use = _numbers(use, target, cells)
     if target.reads is Reads.CURRENCY and use.currency:
         return use
-    new = {word: means for word in words_of(use, sheet) if (means := _means(target, word)) is not None}
-    return replace(use, words={**use.words, **{word: new[word] for word in new if not _has(use, word)}})
-
-
-def _has(use: Use, word: str) -> bool:
-    return fold(word) in map(fold, use.words)
+    here = words_of(use, sheet)
+    spelled = {fold(word): word for word in here}  # as the table has them, whose capitals do not matter to a mapping
+    words = {spelled.get(fold(word), word): means for word, means in use.words.items()}
+    new = {word: means for word in here if word not in words and (means := _means(target, word)) is not None}
+    return replace(use, words=words | new)
 
 
 def words_of(use: Use, sheet: Sheet) -> list[str]:

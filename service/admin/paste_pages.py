@@ -1,0 +1,175 @@
+"""What a pasted table's pages carry, and what they show: where it is pasted, what is asked, what its rows say."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import NamedTuple, Self
+
+from fastapi import Request
+from starlette.responses import Response
+
+from service.access import Caller, Role
+from service.admin.entering import families
+from service.admin.guarding import UNSENT
+from service.admin.known import list_coalitions
+from service.admin.pages import render
+from service.admin.pasted import Line, Looked, seen_of
+from service.admin.typed import faults_at
+from service.domain.errors import Fault, Invalid
+from service.forms.fields import kind_of
+from service.forms.pasting.asked import ask
+from service.forms.pasting.choices import Choices
+from service.forms.pasting.sheets import LARGEST_TABLE, MOST_ROWS, Sheet, read_sheet
+from service.forms.words import spaced
+from service.reading.mapping import Layout
+from service.web.serving import services
+
+PASTE = "/admin/paste"
+DELIMITERS = {"": "found by itself", "tab": "tabs", "comma": "commas", "semicolon": "semicolons"}
+SHOWN = 20
+"""Rows on a page, and of those with faults: the page stays small, however many there are."""
+_ALIKE = 10
+_MOST_PAGES = 999
+
+
+class Pasted(NamedTuple):
+    """What a form carries of a table: its text, and the mapping where there is one."""
+
+    table: str = ""
+    mapping: str = ""
+    kind: str = ""
+    coalition: str = ""
+    delimiter: str = ""
+
+    @classmethod
+    def of(cls, form: Mapping[str, object]) -> Self:
+        """What a form says of these."""
+        return cls(**{name: plain_lines(text) for name in cls._fields if isinstance(text := form.get(name), str)})
+
+    @property
+    def layout(self) -> Layout:
+        """How the table is parted, as far as that was said."""
+        return Layout.model_validate({"delimiter": self.delimiter or None})
+
+
+def plain_lines(text: str) -> str:
+    """A text with the line breaks of this service, not those of browsers."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def sheet_of(pasted: Pasted, layout: Layout) -> Sheet:
+    """The table that was pasted; raises `Invalid` with what is wrong with it."""
+    try:
+        return read_sheet(pasted.table, delimiter=layout.delimiter, header_row=layout.header_row)
+    except Invalid as error:
+        raise Invalid(error.detail, *map(at_its_text, faults_at(error))) from None
+
+
+def at_its_text(fault: Fault) -> Fault:
+    """A fault of the table or the mapping, in a sentence that says where, at the text that it is in."""
+    row = f"Row {fault.row}: " if fault.row is not None else ""
+    column = f" (“{fault.column}”)" if fault.column else ""
+    if not fault.pointer.startswith("/mapping"):
+        return Fault("/table", fault.code, f"{row}{fault.detail}{column}")
+    place = fault.pointer.removeprefix("/mapping").strip("/")
+    return Fault("/mapping", fault.code, f"{f'{place}: ' if place else ''}{fault.detail}{column}")
+
+
+async def paste_page(request: Request, pasted: Pasted, faults: Sequence[Fault] = ()) -> Response:
+    """Where a table is pasted, or a file chosen."""
+    coalitions = await list_coalitions(services(request))
+    only = coalitions[0].slug if len(coalitions) == 1 else ""
+    return render(
+        request,
+        "paste.html",
+        status=UNSENT if faults else HTTPStatus.OK,
+        faults=faults,
+        pasted=pasted,
+        coalitions=coalitions,
+        coalition=pasted.coalition or only,
+        families=families(),
+        delimiters=DELIMITERS,
+        most_rows=MOST_ROWS,
+        most_kib=LARGEST_TABLE // 1024,
+    )
+
+
+def columns_page(
+    request: Request, pasted: Pasted, choices: Choices, sheet: Sheet, faults: Sequence[Fault] = (), *,
+    fresh: Sequence[int] = (),
+) -> Response:  # fmt: skip
+    """What is asked of each column; ``fresh`` are those whose questions nobody has seen yet."""
+    return render(
+        request,
+        "paste_columns.html",
+        status=UNSENT if faults else HTTPStatus.OK,
+        faults=faults,
+        pasted=pasted,
+        page=ask(choices, sheet, faults),
+        kind=spaced(kind_of(choices.kind)).capitalize(),
+        rows=len(sheet.records),
+        fresh=fresh,
+        is_first=request.scope["path"] == PASTE,
+    )
+
+
+class Cell(NamedTuple):
+    """A cell that is at fault, to be mended where it stands."""
+
+    place: str  # the number of its row, and the place of its column
+    column: str
+    value: str
+    details: tuple[str, ...]
+
+
+class Mending(NamedTuple):
+    """A row with faults: those of its cells, and others."""
+
+    line: Line
+    cells: tuple[Cell, ...]
+    details: tuple[str, ...]
+
+
+def rows_page(
+    request: Request, caller: Caller, pasted: Pasted, looked: Looked | None, sheet: Sheet | None,
+    faults: Sequence[Fault], *, key: str, form: Mapping[str, str],
+) -> Response:  # fmt: skip
+    """What the rows say, some at a time; those with faults first, each with its cells to be mended."""
+    lines = looked.lines if looked else ()
+    pages = max(1, -(-len(lines) // SHOWN))
+    wanted = form.get("page", "")
+    page = min(max(int(wanted), 1), pages) if wanted in map(str, range(_MOST_PAGES)) else 1
+    bad = bool(faults) or bool(looked and (looked.at_fault or looked.refusal))
+    return render(
+        request,
+        "paste_rows.html",
+        status=UNSENT if bad else HTTPStatus.OK,
+        faults=faults,
+        pasted=pasted,
+        looked=looked,
+        lines=lines[(page - 1) * SHOWN : page * SHOWN],
+        page=page,
+        pages=pages,
+        faulty=[_mending(line, sheet) for line in looked.at_fault[:SHOWN]] if looked and sheet else [],
+        alike=looked.alike[:_ALIKE] if looked else (),
+        key=key,
+        seen=seen_of(pasted.table, pasted.mapping, looked) if looked else "",
+        waits=not caller.role.allows(Role.EDITOR),
+        skip=bool(form.get("skip")),
+    )
+
+
+def _mending(line: Line, sheet: Sheet) -> Mending:
+    cells: dict[str, Cell] = {}
+    others = []
+    records = {record.number: record for record in sheet.records}
+    for fault in line.faults:
+        record = records.get(fault.row or line.first)
+        nth = sheet.columns.index(fault.column) if fault.column in sheet.columns else None
+        if record is None or nth is None or nth >= len(record.cells):
+            field = spaced(fault.pointer.strip("/").replace("/", "."))
+            others.append(f"{field}: {fault.detail}" if field else fault.detail)
+            continue
+        place = f"{record.number}.{nth}"
+        before = cells[place].details if place in cells else ()
+        cells[place] = Cell(place, sheet.columns[nth], record.cells[nth], (*before, fault.detail))
+    return Mending(line, tuple(cells.values()), tuple(dict.fromkeys(others)))
