@@ -113,7 +113,8 @@ def create_app(
     busiest_first = (statements, commitments, coalitions, subjects, timeline, events, actors)
     for room in (*busiest_first, drafts, tokens, webhooks, imports, docs, kinds_of_problem, operations):
         app.router.routes.extend(room.router.routes)
-    for_editors = (finding, entering, pasting, events_page, noting, review, coalition_pages, lookups, audit, webhook_pages)
+    for_writers = (entering, pasting, noting, review)
+    for_editors = (finding, *for_writers, events_page, coalition_pages, lookups, audit, webhook_pages)
     for page in (static, signing_in, providing, start, account, *for_editors, people, token_pages):
         app.router.routes.extend(page.router.routes)
     app.router.routes.extend(start.last.routes)

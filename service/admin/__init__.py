@@ -5,5 +5,6 @@ what is refused or fails, as a page · `typed` what a form says, `sent` what a p
 and script · `saving` what something would change, and recording it · `known` what is known already.
 
 `signing_in` `providing` `start` `account` for everybody · `finding` `events` `coalitions` `lookups` for who reads ·
-`entering` `noting` `review` for contributors · `audit` `webhooks` for editors · `people` `tokens` for admins.
+`entering` `noting` `review` `pasting` (`pasted` its rows, `paste_pages` what is shown) for contributors · `audit`
+`webhooks` for editors · `people` `tokens` for admins.
 """

@@ -1,5 +1,6 @@
 """What a pasted table's pages carry, and what they show: where it is pasted, what is asked, what its rows say."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import NamedTuple, Self
@@ -109,6 +110,7 @@ def columns_page(
         rows=len(sheet.records),
         fresh=fresh,
         is_first=request.scope["path"] == PASTE,
+        of_table=hashlib.sha256(pasted.table.encode("utf-8", "replace")).hexdigest()[:12],
     )
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import orjson
 
 from service.access import Caller, Role
-from service.admin.saving import Turn, checked_key, effects_of, title_of, turn_of
+from service.admin.saving import Turn, outlook_of, title_of
 from service.database import snapshot
 from service.domain.errors import Fault, Invalid, RegistryError, Unavailable
 from service.domain.kinds import read_event
@@ -33,7 +33,6 @@ from service.submission import Recorded, Retry, Submission
 from service.trial import try_out
 from service.web.serving import Services
 
-_MOST_TURNS = 40
 _APART = frozenset({"subject", "occurred", "actors", "summary", "sources"})  # of a row: said before the rest
 
 
@@ -108,9 +107,8 @@ async def look(served: Services, caller: Caller, table: str, mapping: Mapping) -
         raise
     except RegistryError as error:
         return Looked(lines, events, refusal=tuple(_at_rows(error, news)))
-    effects = await effects_of(served, trial, most=_MOST_TURNS)
-    further = len(trial.recorded.states) - len(effects)
-    return Looked(lines, events, tuple(map(turn_of, effects)), further)
+    outlook = await outlook_of(served, trial, events)
+    return Looked(lines, events, outlook.turns, outlook.more)
 
 
 async def _check(served: Services, caller: Caller, table: str, mapping: Mapping) -> list[Checked]:
@@ -156,12 +154,6 @@ def seen_of(table: str, mapping: str, looked: Looked) -> str:
     """What a preview has shown: recording asks for it, so that nothing is recorded that nobody has looked at."""
     alike = [[one.event_id for one in line.similar] for line in looked.lines]
     return hashlib.sha256(orjson.dumps([table, mapping, alike])).hexdigest()
-
-
-def retry_of(caller: Caller, key: str, table: str, mapping: str, *, skip: bool) -> Retry:
-    """By what a second press of the button is recognised."""
-    said = orjson.dumps(["paste", table, mapping, skip])
-    return Retry(f"form/{caller.owner}", checked_key(key), hashlib.sha256(said).digest())
 
 
 async def is_kept(served: Services, retry: Retry) -> bool:

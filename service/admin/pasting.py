@@ -32,11 +32,11 @@ from service.admin.paste_pages import (
     rows_page,
     sheet_of,
 )
-from service.admin.pasted import Looked, is_kept, look, record, retry_of, seen_of
+from service.admin.pasted import Looked, is_kept, look, record, seen_of
 from service.admin.typed import read_form as read_sent
 from service.domain.errors import Fault, Invalid, RegistryError
 from service.forms.fields import kind_of
-from service.forms.pasting.asked import too_many_words
+from service.forms.pasting.asked import too_many_words, unseen
 from service.forms.pasting.choices import Choices, faults_of, find_kind, read_choices, unknown_names, used_again
 from service.forms.pasting.made import DELIMITER_NAMES, read_back, write_mapping
 from service.forms.pasting.mending import mend
@@ -165,8 +165,7 @@ async def take_columns(request: Request) -> Response:
     if again:
         sent = used_again(sent, int(again) if again.isascii() and again.isdecimal() else -1)
     choices = await asyncio.to_thread(_asked_on, sent, sheet)
-    asked = {(use.column, use.asked) for use in sent.uses}
-    fresh = [nth for nth, use in enumerate(choices.uses) if use.asked and (use.column, use.asked) not in asked]
+    fresh = unseen(choices, sent)
     if again or form.get("do") == "ask":
         return columns_page(request, pasted, choices, sheet, fresh=fresh)
     faults = [*faults_of(choices, sheet.columns), *too_many_words(choices), *unordered(choices, sheet)]
@@ -277,13 +276,14 @@ async def _record(
 ) -> Response | list[Fault]:
     """Records what was looked at, all of it or none; or says what is in the way."""
     skip = bool(form.get("skip"))
-    retry = retry_of(caller, form.get("key", ""), pasted.table, pasted.mapping, skip=skip)
+    said = orjson.dumps([pasted.table, pasted.mapping, skip])
+    retry = retry_of(caller, form.get("key", ""), PASTE, said)
     is_repeated = await is_kept(served, retry)  # then it is alike to itself
     if not is_repeated and (hindrance := _hindrance(pasted, looked, form.get("seen", ""), skip=skip)):
         return [Fault("", "not_recorded", f"Nothing was recorded. {hindrance}")]
     kept = await record(served, caller, looked.events, retry)
     if kept.draft_id is not None:
-        return see("/admin", "waits")
+        return see(page_of(kept.draft_id, "waits"))
     return see(f"{PASTE}/recorded?first={kept.first}&count={kept.many}")
 
 

@@ -40,13 +40,13 @@ document.addEventListener("input", ({ target }) => {
 
 // What is being filled in survives a reload, for as long as its tab is open.
 for (const form of document.querySelectorAll("form[data-draft]")) {
-  const place = location.pathname + location.search;
+  const place = location.pathname + location.search + form.dataset.draft;
   const kept = sessionStorage.getItem(place);
   if (kept && performance.getEntriesByType("navigation")[0]?.type === "reload") {
     const texts = JSON.parse(kept);
     for (const one of form.elements) {
       if (["radio", "checkbox"].includes(one.type)) one.checked = texts.some(([name, text]) => name === one.name && text === one.value);
-      else if (one.name && one.type !== "hidden" && one.type !== "submit") one.value = texts.find(([name]) => name === one.name)?.[1] ?? one.value;
+      else if (one.name && !["hidden", "submit", "file"].includes(one.type)) one.value = texts.find(([name]) => name === one.name)?.[1] ?? one.value;
       if (one.type === "checkbox" ? one.checked : one.value && !["hidden", "radio", "submit"].includes(one.type)) one.closest("details")?.setAttribute("open", "");
     }
   }

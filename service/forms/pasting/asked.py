@@ -204,6 +204,21 @@ def _words(at: str, use: Use, target: Target) -> Iterator[Word]:
         yield Word(word, asked, perhaps)
 
 
+def unseen(choices: Choices, sent: Choices) -> list[int]:
+    """The columns about which something is asked that was not on the page which was sent."""
+    seen = {(use.column, use.asked) for use in sent.uses}
+    targets = targets_of(choices.kind)
+    return [
+        number
+        for number, use in enumerate(choices.uses)
+        if use.asked and (use.column, use.asked) not in seen and (use.words or _is_read_in_ways(targets[use.asked]))
+    ]
+
+
+def _is_read_in_ways(target: Target) -> bool:
+    return target.takes_several or target.reads in (Reads.DATE, Reads.NUMBER)
+
+
 def too_many_words(choices: Choices) -> list[Fault]:
     """Columns with more words than anybody goes through."""
     detail = f"This column has more than {MOST_WORDS} words that would have to be told: is this the right field?"
