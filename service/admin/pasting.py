@@ -33,6 +33,7 @@ from service.admin.paste_pages import (
     sheet_of,
 )
 from service.admin.pasted import Looked, is_kept, look, record, seen_of
+from service.admin.saving import page_of, retry_of
 from service.admin.typed import read_form as read_sent
 from service.domain.errors import Fault, Invalid, RegistryError
 from service.forms.fields import kind_of
