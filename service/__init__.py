@@ -23,6 +23,7 @@ The rooms, in the order in which a request flows through them:
     database      the pool, the roles, one way to run a query
     migrate       brings a database to the present schema; `examine` looks at everything that the service needs
     journal       what the service says of its own running, a line for each thing
-    settings, ids what is set from outside; how events are named; `memory` how the interpreter looks after its own
+    settings, ids what is set from outside; how events are named; `memory` how the interpreter looks after its own;
+                  `turns` how long work lets others go first
     postgres      a private PostgreSQL for the start without any configuration
 """

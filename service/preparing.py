@@ -5,7 +5,6 @@ hang on the end of the record alone; this process knows it while nobody else has
 the next batch while the database is still writing the one before, and the gate only shows whether that holds.
 """
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +22,7 @@ from service.segments.effective import Versions, load_known
 from service.segments.query import Background, Truces
 from service.segments.revise import Burden, Changes, Planes, Touches, View, in_force, touches
 from service.submission import Recorded, Submission
+from service.turns import Turn
 
 _MOST_TOLD_ANEW = 50_000
 """How many statements one transaction may take in anew: of one subject some 300 that come newest first."""
@@ -31,22 +31,6 @@ _ENTANGLED = (
     "Up to here, too many statements of this request are about the same subject and change what later ones made of it. "
     "Send them oldest first, or what stands before this place in a request of its own and the rest after it."
 )
-
-_LONGEST_TURN = 0.02  # seconds of work before others get theirs
-
-
-class _Turn:
-    """A turn at the loop, which ends when it has lasted long enough."""
-
-    def __init__(self) -> None:
-        self._time = asyncio.get_running_loop().time
-        self._began = self._time()
-
-    async def end_if_long(self) -> None:
-        """Lets others go first, once this has had its turn."""
-        if self._time() - self._began > _LONGEST_TURN:
-            await asyncio.sleep(0)
-            self._began = self._time()
 
 
 class _Step(NamedTuple):
@@ -170,7 +154,7 @@ class Standing:
         Not ``stepwise``, where nothing is going to be written: what is known between two events of a request is then
         asked by nobody. Others get their turn meanwhile, as many events about one subject take long.
         """
-        era, planes, turn = self._era, self._planes, _Turn()
+        era, planes, turn = self._era, self._planes, Turn()
         if stepwise or any(one.submission.listed for one in accepted):  # rows of a file are tried out together alone
             _check_burden(accepted, planes)
         versions, position = Versions(), base
@@ -189,7 +173,8 @@ class Standing:
                     await turn.end_if_long()
                 else:
                     together += step.revisions
-            touched |= planes.revise(together, at=position)
+            if together:
+                touched |= planes.revise(together, at=position)
             one.statements = tuple(standing.values())
             one.views = tuple(planes.view(key) for key in touched)
             truces |= {view.key: view for view in one.views if view.key.family == "ceasefire"}

@@ -103,6 +103,8 @@ def test_the_project_can_be_imported_from_anywhere(run: Any, monkeypatch: pytest
     monkeypatch.setenv("STATE_DIR", "/kept")
     assert run.environment()["PYTHONPATH"] == f"{run.ROOT}{os.pathsep}/theirs"
     assert run.environment()["STATE_DIR"] == "/kept"
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    assert "PYTHONDONTWRITEBYTECODE" not in run.environment(), "else each start compiles everything anew"
 
 
 # Set-up

@@ -137,8 +137,9 @@ def main() -> int:
             headers = {"Authorization": f"Bearer {server.token or TOKEN}", "Content-Type": "application/jsonl"}
             done = exchange(server.port, "POST", "/v1/import", file.read_bytes(), headers).content["recorded"]
         spent = time.perf_counter() - began
+        peak = _peak(server, given.door)  # before the totals are asked for, which are answers of any size
         right = done == count and totals_found(server.get) == wanted
-        took, peak = f"{spent:.1f} s, {done / spent:,.0f} a second", _peak(server, given.door)
+        took = f"{spent:.1f} s, {done / spent:,.0f} a second"
         compared = "agree" if right else "DIFFER"
         print(f"{done:,} rows by the {given.door}: {took}, {peak} MiB at most; totals {compared}")
     return 0 if right else 1

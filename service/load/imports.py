@@ -20,7 +20,7 @@ from service.domain.kinds import parse_event, read_event
 from service.domain.statement import Event, Statement
 from service.domain.subject import keys_of
 from service.load.checked import Bad, Checked, Good, LeftOut, Spool, size_of
-from service.load.checking import beside, check, in_parts
+from service.load.checking import check, in_parts
 from service.load.room import room_on_disk
 from service.load.touched import Touched
 from service.log.claims import keep_claim
@@ -32,6 +32,7 @@ from service.segments.effective import find_registered
 from service.segments.similar import find_similar_to_each
 from service.submission import Answer, Recorded, Retry, Submission
 from service.trial import Trial, try_out
+from service.turns import in_turns
 
 Json = dict[str, Any]
 _AHEAD = 2  # parts under way: while one is written, the next is prepared
@@ -136,7 +137,7 @@ class Import:
     async def _prepare(self, part: Sequence[Checked]) -> dict[int, Submission]:
         """What is to be recorded of a part, by row."""
         new = [one for one in part if isinstance(one, Good) and one.is_new]
-        entries = await beside(lambda: [self._entry(one) for one in new])
+        entries = await in_turns(self._entry, new)
         return {one.first: self._submission(one, entry) for one, entry in zip(new, entries, strict=True)}
 
     async def _record_part(self, part: Sequence[Checked], prepared: dict[int, Submission]) -> list[Json]:
@@ -221,7 +222,7 @@ class Import:
             self.error = error
 
     async def _try_part(self, part: Sequence[Checked], outlook: "Outlook", touched: Touched) -> list[Json]:
-        events = await beside(lambda: [_event_of(one) for one in part])
+        events = await in_turns(_event_of, part)
         statements = [event for event in events if isinstance(event, Statement)]
         async with snapshot(self.importer.pool) as connection:
             similar = iter(await find_similar_to_each(connection, statements))
@@ -244,7 +245,7 @@ class Import:
             registered = await find_registered(connection, sorted(touched.coalitions))
         keys, rows = touched.followed(registered)
         if rows:
-            entries = await beside(lambda: tuple(self._entry(row) for row in rows))
+            entries = tuple(await in_turns(self._entry, rows))
             trial = await try_out(
                 self.importer.pool, Submission(entries, self.importer.owner, _render_id), compare=False
             )

@@ -31,8 +31,8 @@ Burden = dict[SubjectKey, list[datetime]]  # when what a request says of each su
 LONGEST = 16  # segments of one plane that are kept from batch to batch
 MOST_CHANGES = 5_000  # rows that a replay gathers before it writes them
 LARGEST_DOCUMENT = 1 << 20  # bytes of rows in one insert
-MOST_KEPT = 96 << 20  # bytes of all planes together, as they stand in memory, about
-_WEIGHT = 8_000  # bytes of a segment or statement in memory, besides what they say
+MOST_KEPT = 64 << 20  # bytes of all planes together, as they stand in memory, about
+_WEIGHT = 3_000  # bytes of a segment or statement in memory, besides what they say
 
 
 def touches(revisions: Iterable[Revision]) -> Touches:
