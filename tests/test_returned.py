@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from service.main import create_app
+from service.migrate import migrate
 from tests.processes import Json
-from tests.registry import note, post, registry, statement
+from tests.registry import client_of, note, post, registry, settings_for, statement
 from tests.test_drafts import Desk, at_once, let_in, two_desks
 
 
@@ -123,6 +125,21 @@ def test_of_an_approval_and_a_return_at_once_one_is_done_and_the_other_is_told(d
             is_approved = answers[0].status_code == HTTPStatus.CREATED
             assert here.size() == size + is_approved
             assert here.see(draft)["draft"]["state"] == ("approved" if is_approved else "returned")
+
+
+def test_a_returned_draft_waits_again_where_the_schema_knows_none_and_no_approval_is_lost(database: str) -> None:
+    let_in(database)
+    with registry(database) as client:
+        desk = Desk(database, client)
+        returned, approved = desk.put_up("con", statement()), desk.put_up("con", statement(actors=["FR"]))
+        give_back(desk, "ann", returned)
+        (event_id,) = desk.approve("ann", approved).json()["draft"]["event_ids"]
+    assert migrate(database, to="0009") == "0009"
+    migrate(database)
+    with client_of(create_app(settings_for(database))) as client:
+        desk = Desk(database, client)
+        assert desk.see(returned)["draft"] == returned
+        assert client.get(f"/v1/events/{event_id}").json()["approved_by"] == "ann"
 
 
 def test_an_event_says_who_approved_it(desk: Desk) -> None:
