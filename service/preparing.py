@@ -19,7 +19,7 @@ from service.log.append import Head, Tail
 from service.log.codec import Entry
 from service.log.merkle import Frontier
 from service.segments.effective import Versions, load_known
-from service.segments.query import Background, Truces
+from service.segments.query import Background, StateRow, Truces
 from service.segments.revise import Burden, Changes, Planes, Touches, View, in_force, touches
 from service.submission import Recorded, Submission
 from service.turns import Turn
@@ -50,6 +50,22 @@ class _Accepted:
     statements: tuple[Effective, ...] = ()
     views: tuple[View, ...] = ()
     truces: tuple[View, ...] = ()  # the ceasefires that it, or one before it in the batch, touches
+
+    @property
+    def turns(self) -> dict[SubjectKey, list[datetime]]:
+        """When each subject may stand otherwise for it: where what it changes has occurred, as it was said before and
+        as it is said after.
+        """
+        found: dict[SubjectKey, set[datetime]] = {}
+        for one in (one for step in self.steps for revision in step.revisions for one in revision if one is not None):
+            for key in one.keys:
+                found.setdefault(key, set()).add(one.bounds.latest)
+        return {key: sorted(moments) for key, moments in found.items()}
+
+    def states_at(self, at: datetime) -> list[StateRow]:
+        """How what it touches would stand at a moment: those subjects that may stand otherwise by then."""
+        turns = self.turns
+        return [view.row(at) for view in self.views if any(moment <= at for moment in turns[view.key])]
 
     def record(self, tail: Tail, ceasefires: Truces) -> Recorded:
         """Puts its events at the end of the log; ``ceasefires`` are those in force before the batch, and when."""

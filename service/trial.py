@@ -1,5 +1,7 @@
 """What recording something would come to, with nothing recorded: the write path up to where it would write."""
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import NamedTuple
 
 from service.database import Connection, Pool, snapshot
@@ -7,17 +9,23 @@ from service.domain.errors import RegistryError
 from service.domain.statement import Statement
 from service.log.append import READ_HEAD, Head, Tail
 from service.preparing import Standing
-from service.segments.query import FIND_BACKGROUND, Background
+from service.segments.query import FIND_BACKGROUND, Background, StateRow
 from service.segments.similar import Similar, find_similar
 from service.submission import Recorded, Submission
 
 
 class Trial(NamedTuple):
-    """What would be recorded after how many events, and for each event the recorded statements that are like it."""
+    """What would be recorded after how many events, and for each event the recorded statements that are like it.
+
+    ``turns`` are the moments at which something would be otherwise, and ``states_at`` says how what is touched would
+    stand at one: also where what comes later has the last word.
+    """
 
     recorded: Recorded
     size: int
     similar: list[list[Similar]]
+    turns: tuple[datetime, ...]
+    states_at: Callable[[datetime], list[StateRow]]
 
 
 async def try_out(pool: Pool, submission: Submission, *, compare: bool = True) -> Trial:
@@ -47,4 +55,5 @@ async def _try_out(connection: Connection, submission: Submission, *, compare: b
         await find_similar(connection, one.event) if compare and isinstance(one.event, Statement) else []
         for one in submission.entries
     ]
-    return Trial(recorded, head.size, similar)
+    turns = {moment for moments in accepted.turns.values() for moment in moments}
+    return Trial(recorded, head.size, similar, tuple(sorted(turns)), accepted.states_at)

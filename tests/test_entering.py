@@ -203,7 +203,54 @@ def test_a_preview_of_something_late_says_that_what_came_later_has_the_last_word
     late = FILLED | {"occurred__edtf": "2025-03", "body__firmness": "considering", "summary": "They think about it."}
     page = read(press(editor, form(editor), "do", "preview", **late))
     assert "Something later is known about this" in page.text
-    assert "United Kingdom: ground troops announced announced" in page.text
+    assert (
+        "As of 31 March 2025. Subject Without it With it United Kingdom: ground troops nothing known consi" in page.text
+    )
+    assert "As of now. Subject Now Then United Kingdom: ground troops announced unchanged" in page.text
+
+
+def test_a_preview_tells_what_is_otherwise_on_the_day_itself_where_that_is_not_so_now(editor: TestClient) -> None:
+    for day, firmness in (("2025-03-10", "announced"), ("2025-09-04", "committed")):
+        stated = FILLED | {"occurred__edtf": day, "body__firmness": firmness, "summary": f"On {day}."}
+        event_at(press(editor, form(editor), "do", "save", **stated))
+    before = size(editor)
+    late = FILLED | {"occurred__edtf": "12 March 2025", "body__firmness": "declared_intent", "summary": "They signed."}
+    page = read(press(editor, form(editor), "do", "preview", **late))
+    named = "United Kingdom: ground troops"
+    assert f"As of 12 March 2025. Subject Without it With it {named} announced declared intent" in page.text
+    assert f"As of now. Subject Now Then {named} committed unchanged" in page.text
+    assert size(editor) == before
+    event_id = event_at(press(editor, page, "do", "save"))
+    past = "/v1/subjects/willing/pledge/ground-troops?as_of="
+    told = [editor.get(f"{past}{day}").json()["items"][0]["firmness"] for day in ("2025-03-11", "2025-03-12", "2026")]
+    assert told == ["announced", "declared_intent", "committed"], "as the preview said"
+    moved = get(editor, f"/admin/events/{event_id}/corrections")
+    shown = read(press(editor, moved, "do", "preview", changes__occurred__edtf="2025-02-01", reason="entry_error"))
+    assert f"As of 1 February 2025. Subject Without it With it {named} nothing known declared intent" in shown.text
+    shown = read(press(editor, get(editor, f"/admin/events/{event_id}/retraction"), "do", "preview", reason="other"))
+    assert f"As of 12 March 2025. Subject Without it With it {named} declared intent announced" in shown.text
+    assert f"{named} committed unchanged" in shown.text
+
+
+def test_a_preview_of_what_time_has_overtaken_tells_both(editor: TestClient) -> None:
+    lapsed = FILLED | {"body__deadline": "2025-08-01"}
+    page = read(press(editor, form(editor), "do", "preview", **lapsed))
+    assert (
+        "As of 10 July 2025. Subject Without it With it United Kingdom: ground troops nothing known announced"
+        in page.text
+    )
+    assert "As of now. Subject Now Then United Kingdom: ground troops nothing known announced, lapsed" in page.text
+
+
+def test_a_preview_of_what_is_the_same_then_and_now_tells_it_once(editor: TestClient) -> None:
+    page = read(press(editor, form(editor), "do", "preview", **FILLED))
+    assert "As of now. Subject Now Then United Kingdom: ground troops nothing known announced" in page.text
+    assert "Without it" not in page.text
+
+
+def test_a_preview_of_what_is_to_come_is_of_that_day(editor: TestClient) -> None:
+    page = read(press(editor, form(editor), "do", "preview", **FILLED | {"occurred__edtf": "2199-02"}))
+    assert "As of 28 February 2199, when it will have happened for certain." in page.text
 
 
 def test_what_is_alike_is_shown_before_it_is_saved_and_saved_when_it_was_seen(editor: TestClient) -> None:

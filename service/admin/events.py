@@ -11,7 +11,7 @@ from starlette.responses import Response
 from service.access import Caller, Role
 from service.admin.guarding import pages, signed_in
 from service.admin.pages import render
-from service.admin.saving import title_of
+from service.admin.turning import title_of
 from service.database import Connection, snapshot
 from service.domain.errors import Unknown
 from service.domain.kinds import KINDS, parse_event

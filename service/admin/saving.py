@@ -11,36 +11,19 @@ from typing import NamedTuple
 import orjson
 
 from service.access import Caller, Role
-from service.database import Connection
-from service.domain.actors import name_of
-from service.domain.answers import Json, Moment, in_force, shape
-from service.domain.coalition import REGISTRATION
-from service.domain.dates import parse_edtf
+from service.admin.pages import shown_day
+from service.admin.turning import Past, Turn, find_past, is_late, shape_of, states_before
+from service.domain.answers import Moment, in_force
 from service.domain.errors import Fault, Invalid, RegistryError
 from service.domain.statement import Event, Statement
-from service.domain.subject import SubjectKey
-from service.domain.telling import Effect, describe, tell
+from service.domain.telling import Effect, tell
 from service.record import find_kept
-from service.segments.query import Point, References, Scope, StateRow, states_at
 from service.segments.similar import Similar
 from service.submission import Retry
 from service.trial import Trial, try_out
 from service.web.serving import Services
 from service.web.submitting import submission_of
 from service.web.writing import Write
-
-
-class Turn(NamedTuple):
-    """One subject as it stands, and as it would."""
-
-    title: str
-    before: str
-    after: str
-
-    @property
-    def moves(self) -> bool:
-        """Whether it would stand otherwise, as far as a few words say."""
-        return self.before != self.after
 
 
 class Outlook(NamedTuple):
@@ -51,6 +34,8 @@ class Outlook(NamedTuple):
     similar: tuple[Similar, ...]
     late: bool  # later statements about the same are known: they go on having the last word
     more: int = 0  # further subjects that it would change
+    past: Past | None = None  # what it would change of another day than this one
+    ahead: str = ""  # the day of which it is, where that is yet to come
 
 
 class Saved(NamedTuple):
@@ -81,22 +66,24 @@ async def outlook_of(served: Services, trial: Trial, events: Sequence[Event]) ->
     stale_after = served.settings.stale_after_days
     async with served.pool.connection() as connection:
         rows = trial.recorded.states[:_MOST_TURNS]
-        before = await _states_before(connection, trial.recorded.at, rows)
-    truces = Moment(trial.recorded.at, stale_after, in_force((row.key, row.state) for row in before.values()))
-    then = Moment(trial.recorded.at, stale_after, trial.recorded.in_force)
-    effects = []
-    for row in rows:
-        late = any(isinstance(event, Statement) and _is_late(event, before.get(row.key)) for event in events)
-        effects.append(Effect(row.key, trial.recorded.at, _shape(before.get(row.key), truces), _shape(row, then), late))
+        before = await states_before(connection, trial.recorded.at, [row.key for row in rows])
+        truces = Moment(trial.recorded.at, stale_after, in_force((row.key, row.state) for row in before.values()))
+        then = Moment(trial.recorded.at, stale_after, trial.recorded.in_force)
+        effects = []
+        for row in rows:
+            late = any(isinstance(event, Statement) and is_late(event, before.get(row.key)) for event in events)
+            shown = shape_of(before.get(row.key), truces), shape_of(row, then)
+            effects.append(Effect(row.key, trial.recorded.at, *shown, late))
+        turns = tuple(Turn.of(effect.key, effect.before, effect.after) for effect in effects)
+        past = await find_past(connection, trial, turns, stale_after) if len(events) == 1 else None
     return Outlook(
-        tuple(
-            Turn(title_of(effect.key), _words(effect.key, effect.before), _words(effect.key, effect.after))
-            for effect in effects
-        ),
+        turns,
         tuple(tell(events[0].kind, effects)) if effects and len(events) == 1 else (),
         tuple({one.event_id: one for found in trial.similar for one in found}.values())[:_MOST_SIMILAR],
         any(effect.late for effect in effects),
         len(trial.recorded.states) - len(rows),
+        past,
+        _ahead(trial.recorded.at, trial.recorded.events[-1].recorded_at),
     )
 
 
@@ -104,42 +91,9 @@ _MOST_TURNS = 50
 _MOST_SIMILAR = 20
 
 
-async def _states_before(
-    connection: Connection, at: datetime, states: Sequence[StateRow]
-) -> dict[SubjectKey, StateRow]:
-    """The subjects that are touched as they stand now, with the ceasefires that they may hang on."""
-    found: dict[SubjectKey, StateRow] = {}
-    point = Point(at)
-    for coalition, family, slug in sorted({row.key[:3] for row in states}):
-        values = {"coalition": coalition, "family": family, "slug": slug}
-        scope = Scope.SUBJECT_AND_CEASEFIRES
-        _, rows = await states_at(connection, point, scope, values, references=References.ALL)
-        found |= {row.key: row for row in rows}
-    return found
-
-
-def _shape(row: StateRow | None, moment: Moment) -> Json | None:
-    if row is None or row.state is None:
-        return None
-    return shape(row.key, row.state, row.references, row.rivals, moment)
-
-
-def _is_late(event: Statement, before: StateRow | None) -> bool:
-    """Whether something later is known already about the same."""
-    known = before.references if before is not None else []
-    return any(parse_edtf(one["occurred"]).latest > event.occurred.bounds.latest for one in known if one["occurred"])
-
-
-def title_of(key: SubjectKey) -> str:
-    """A subject in words: whose, and what."""
-    if key.slug == REGISTRATION and key.family == "coalition":
-        return f"names of the coalition {key.coalition}"
-    whose = f"{name_of(key.actor)}: " if key.actor else ""
-    return f"{whose}{key.slug.replace('-', ' ')}"
-
-
-def _words(key: SubjectKey, shown: Json | None) -> str:
-    return "nothing known" if shown is None else describe(key.family, shown)
+def _ahead(at: datetime, now: datetime) -> str:
+    """The day of which an outlook is, where that is yet to come."""
+    return shown_day(at) if at.date() > now.date() else ""
 
 
 class Resembles(RegistryError):

@@ -8,7 +8,8 @@ from service.admin.again import asked_of
 from service.admin.coalitions import NEW as REGISTER
 from service.admin.entering import NEW
 from service.admin.events import Recorded, amended, find_recorded, said_at
-from service.admin.saving import Outlook, outlook_of, title_of
+from service.admin.saving import Outlook, outlook_of
+from service.admin.turning import title_of
 from service.database import Connection
 from service.domain.actors import name_of
 from service.domain.answers import Json
