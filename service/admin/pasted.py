@@ -12,7 +12,8 @@ from typing import NamedTuple
 import orjson
 
 from service.access import Caller, Role
-from service.admin.saving import Turn, outlook_of, title_of
+from service.admin.saving import outlook_of
+from service.admin.turning import Turn, title_of
 from service.database import snapshot
 from service.domain.errors import Fault, Invalid, RegistryError, Unavailable
 from service.domain.kinds import read_event
