@@ -51,8 +51,7 @@ class _Accepted:
     views: tuple[View, ...] = ()
     truces: tuple[View, ...] = ()  # the ceasefires that it, or one before it in the batch, touches
 
-    @property
-    def turns(self) -> dict[SubjectKey, list[datetime]]:
+    def find_turns(self) -> dict[SubjectKey, set[datetime]]:
         """When each subject may stand otherwise for it: where what it changes has occurred, as it was said before and
         as it is said after.
         """
@@ -60,12 +59,12 @@ class _Accepted:
         for one in (one for step in self.steps for revision in step.revisions for one in revision if one is not None):
             for key in one.keys:
                 found.setdefault(key, set()).add(one.bounds.latest)
-        return {key: sorted(moments) for key, moments in found.items()}
+        return found
 
     def states_at(self, at: datetime) -> list[StateRow]:
         """How what it touches would stand at a moment: those subjects that may stand otherwise by then."""
-        turns = self.turns
-        return [view.row(at) for view in self.views if any(moment <= at for moment in turns[view.key])]
+        turns = self.find_turns()
+        return [view.row(at) for view in self.views if min(turns[view.key]) <= at]
 
     def record(self, tail: Tail, ceasefires: Truces) -> Recorded:
         """Puts its events at the end of the log; ``ceasefires`` are those in force before the batch, and when."""

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from service.database import Connection, Pool, snapshot
 from service.domain.errors import RegistryError
 from service.domain.statement import Statement
+from service.domain.subject import SubjectKey
 from service.log.append import READ_HEAD, Head, Tail
 from service.preparing import Standing
 from service.segments.query import FIND_BACKGROUND, Background, StateRow
@@ -17,14 +18,14 @@ from service.submission import Recorded, Submission
 class Trial(NamedTuple):
     """What would be recorded after how many events, and for each event the recorded statements that are like it.
 
-    ``turns`` are the moments at which something would be otherwise, and ``states_at`` says how what is touched would
-    stand at one: also where what comes later has the last word.
+    ``find_turns`` has the moments at which something may be otherwise, by subject, and ``states_at`` how what it
+    touches would stand at one: also where what comes later has the last word.
     """
 
     recorded: Recorded
     size: int
     similar: list[list[Similar]]
-    turns: tuple[datetime, ...]
+    find_turns: Callable[[], dict[SubjectKey, set[datetime]]]
     states_at: Callable[[datetime], list[StateRow]]
 
 
@@ -55,5 +56,4 @@ async def _try_out(connection: Connection, submission: Submission, *, compare: b
         await find_similar(connection, one.event) if compare and isinstance(one.event, Statement) else []
         for one in submission.entries
     ]
-    turns = {moment for moments in accepted.turns.values() for moment in moments}
-    return Trial(recorded, head.size, similar, tuple(sorted(turns)), accepted.states_at)
+    return Trial(recorded, head.size, similar, accepted.find_turns, accepted.states_at)

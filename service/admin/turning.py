@@ -47,7 +47,7 @@ async def find_past(connection: Connection, trial: Trial, now: Sequence[Turn], s
 
     What comes later may have the last word now, and yet not then; so may what time alone has done since.
     """
-    for at in trial.turns:
+    for at in sorted({at for moments in trial.find_turns().values() for at in moments}):
         if at >= trial.recorded.at:
             break
         rows = trial.states_at(at)[:_MOST_PAST]
