@@ -403,6 +403,23 @@ def test_a_reviewer_sees_what_is_alike_and_what_was_recorded_since(office: Offic
     assert "something was recorded about United Kingdom: ground troops" in page.text
 
 
+def test_a_reviewer_sees_what_else_waits_about_the_same(office: Office) -> None:
+    event_id = recorded(office.turn_to("ed"), subject="air-policing")
+    first = office.enter()
+    same, other = office.enter("eve", summary="She read it too."), office.enter("eve", subject="Mine hunting")
+    slip, day = (correct(office, event_id, changes__summary=said) for said in ("A slip.", "Another day."))
+
+    def beside(draft_id: str, who: str = "ann") -> set[str]:
+        links = {link.rpartition("/")[2] for link in office.page(who, draft_id).links if link.startswith(f"{REVIEW}/")}
+        return links & {first, same, other, slip, day}
+
+    assert (beside(first), beside(same), beside(other)) == ({same}, {first}, set())
+    assert (beside(slip), beside(day)) == ({day}, {slip})
+    assert beside(first, "con") == set(), "others' drafts are not for them"
+    office.decide("ann", same, "reject", "It is entered already.")
+    assert beside(first) == set()
+
+
 # --- the queue --------------------------------------------------------------------------------------------------------
 
 

@@ -22,7 +22,7 @@ from service.admin.waiting import address_again, foresee_draft, happenings, list
 from service.domain.errors import Fault, Invalid, Refused, RegistryError, Stale, Unknown
 from service.domain.record import is_event_id
 from service.domain.statement import Text
-from service.drafts.queue import decides, find_visible, list_versions
+from service.drafts.queue import decides, find_visible, list_beside, list_versions
 from service.drafts.stored import Draft, DraftState, Wanted, list_drafts
 from service.web.asking import read_query
 from service.web.problems import status_of
@@ -33,6 +33,7 @@ PATH = "/admin/review"
 _ROWS = 20
 _PIECES = 10
 _MOST_RETURNED = 10
+_MOST_BESIDE = 10
 router = pages()
 
 
@@ -143,6 +144,8 @@ async def _draft(
     async with served.pool.connection() as connection:
         versions = await list_versions(connection, one.id)
         others = Wanted((DraftState.PENDING,), besides=caller.owner)
+        beside = await list_beside(connection, one, limit=_MOST_BESIDE) if decides(caller) and is_pending else []
+        rows = await list_rows(connection, beside)
         following = await list_drafts(connection, others, limit=1) if decides(caller) else []
     prospect = await foresee_draft(served, one) if is_pending else None
     return render(
@@ -155,6 +158,7 @@ async def _draft(
         begin=begin,
         more=begin + len(pieces) if begin + len(pieces) < len(one.events) else None,
         prospect=prospect,
+        beside=rows,
         steps=happenings(versions),
         decides=decides(caller) and is_pending and not is_own,
         is_own=is_own,

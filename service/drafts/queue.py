@@ -2,7 +2,8 @@
 
 from service.access import Caller, Role
 from service.database import Connection, fetch
-from service.domain.record import is_event_id
+from service.domain.record import RecordEvent, is_event_id
+from service.domain.statement import Statement
 from service.drafts.stored import FROM, SELECT, Draft, find_draft, parse_row
 
 _COUNT = f"""
@@ -17,6 +18,14 @@ WITH RECURSIVE chain(id) AS (
     FROM chain JOIN draft d ON d.replaces = chain.id OR (d.id = chain.id AND d.replaces IS NOT NULL)
 )
 {SELECT} JOIN chain ON chain.id = d.id ORDER BY d.created_at, d.id
+"""
+
+_BESIDE = f"""
+{SELECT} WHERE d.id <> %(id)s AND d.state = 'pending' AND i.key IS NULL AND d.coalitions && %(coalitions)s AND EXISTS (
+    SELECT FROM json_array_elements(d.events) AS event
+    WHERE event ->> 'subject' = ANY(%(subjects)s) OR event ->> 'target' = ANY(%(targets)s)
+)
+ORDER BY d.id LIMIT %(limit)s
 """
 
 
@@ -36,6 +45,14 @@ async def count_waiting(connection: Connection, caller: Caller) -> int:
     values = {"who": caller.owner, "decides": decides(caller)}
     count: int = (await fetch(connection, _COUNT, values))[0][0]
     return count
+
+
+async def list_beside(connection: Connection, one: Draft, *, limit: int) -> list[Draft]:
+    """The other drafts that wait and are about the same: a subject of the same name, or the same event."""
+    subjects = [event.subject for event in one.events if isinstance(event, Statement)]
+    targets = [event.target for event in one.events if isinstance(event, RecordEvent)]
+    values = {"id": one.id, "coalitions": one.coalitions, "subjects": subjects, "targets": targets, "limit": limit}
+    return [parse_row(row) for row in await fetch(connection, _BESIDE, values)]
 
 
 async def list_versions(connection: Connection, draft_id: str) -> list[Draft]:
