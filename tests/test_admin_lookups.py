@@ -95,6 +95,14 @@ def test_an_actor_is_found_in_any_language(database: str, q: str, code: str) -> 
         assert len(page.content) < LARGEST_PAGE
 
 
+def test_the_page_of_actors_says_where_names_come_from_and_which_can_be_changed(database: str) -> None:
+    with browser(database, role="reader") as client:
+        for asked in ("", "?q=deu", "?q=nobody+at+all"):
+            page = client.get(f"/admin/actors{asked}").text
+            assert "nobody changes them here" in page
+            assert '<a href="/admin/coalitions">' in page
+
+
 def test_a_look_up_that_fits_many_says_so_and_one_that_fits_nobody_too(database: str) -> None:
     with browser(database, role="reader") as client:
         assert "There are more" in client.get("/admin/actors?q=a").text

@@ -296,3 +296,17 @@ def test_no_file_names_a_path_of_a_machine_or_the_host_of_a_registry() -> None:
         content = path.read_bytes().decode("utf-8", errors="replace")
         for name in private:
             assert name not in content, f"{path.relative_to(ROOT)} names {name}"
+
+
+# The maps of the rooms
+
+
+MAPS = {room.parent.name: room.read_text("utf-8") for room in (ROOT / "service").glob("*/__init__.py")}
+
+
+@pytest.mark.parametrize("room", sorted(set(MAPS) - {"domain", "load", "reading"}))  # a sentence says what these are
+def test_the_map_of_a_room_names_each_of_its_modules_and_no_others(room: str) -> None:
+    named = set(re.findall(r"`(\w+)`|^    (\w+) {2,}", MAPS[room], re.MULTILINE))
+    folder = ROOT / "service" / room
+    there = {path.stem for path in folder.glob("*.py")} | {path.parent.name for path in folder.glob("*/__init__.py")}
+    assert {"".join(one) for one in named} == there - {"__init__"}

@@ -6,6 +6,6 @@ and script · `saving` what something would change, and recording it · `turning
 `known` what is known already.
 
 `signing_in` `providing` `start` `account` for everybody · `finding` `events` `coalitions` `lookups` for who reads ·
-`entering` `noting` `review` `pasting` (`pasted` its rows, `paste_pages` what is shown) for contributors · `audit`
-`webhooks` for editors · `people` `tokens` for admins.
+`entering` `noting` `review` (`waiting` what a draft says, `again` the form that made it) `pasting` (`pasted` its rows,
+`paste_pages` what is shown) for contributors · `audit` `webhooks` for editors · `people` `tokens` for admins.
 """
