@@ -203,7 +203,7 @@ def test_rows_that_look_like_something_recorded_are_told_and_so_are_those_of_an_
     page = look(editor, tabbed(rows(3)))
     recorded(press(editor, page, "do", "record"))
     again = look(editor, tabbed(rows(4)))
-    assert "3 rows look like something recorded already" in again.text
+    assert "3 rows may be recorded already, or there twice" in again.text
     assert any(link.startswith("/admin/events/") for link in again.links)
     allow(database, "pr_test_ed", "editor", "ed")
     files = {"file": ("rows.tsv", tabbed(rows(6)).encode()), "mapping": ("m.yaml", page.data["mapping"][0].encode())}
@@ -213,6 +213,13 @@ def test_rows_that_look_like_something_recorded_are_told_and_so_are_those_of_an_
     assert "2 statements would be recorded" in third.text
     assert "6 recorded before" in third.text
     assert recorded(press(editor, third, "do", "record")) == (before + 1, 2)
+
+
+def test_a_row_that_is_there_twice_is_told(editor: TestClient) -> None:
+    page = look(editor, tabbed([*rows(3), rows(2)[1]]))
+    assert "1 row may be recorded already, or there twice" in page.text
+    assert "Row 5: France promises number 1. Row 3 says the same." in page.text
+    assert recorded(press(editor, page, "do", "record"))[1] == 4  # whoever has seen it may mean it
 
 
 def test_what_would_change_is_shown_beside_what_is_so_now(editor: TestClient) -> None:
@@ -307,6 +314,9 @@ def test_a_ragged_row_is_told_in_the_preview_and_mended_in_the_table(editor: Tes
     page = look(editor, table)
     assert "1 of 3 rows has faults" in page.text
     assert "This row has 6 cells, the header 7" in page.text
+    nothing = press(editor, page, "do", "record", table="")
+    assert nothing.status_code == 422
+    assert read(nothing).at_fault() == {"table"}
     good = read(press(editor, page, "do", "look", table=tabbed(rows(3))))
     assert "All 3 rows can be read" in good.text
 
@@ -395,6 +405,39 @@ def test_dates_and_numbers_that_can_be_read_in_two_ways_are_asked_about(editor: 
     assert "Germany: promised support, 3 April 2025" in good.text
     first, _ = recorded(press(editor, good, "do", "record"))
     assert [one["body"]["quantity"]["min"] for one in contents(editor, first, 2)] == [1000, 2500]
+
+
+def test_further_fields_that_are_the_same_in_all_rows_are_picked_by_name(editor: TestClient) -> None:
+    page = columns(editor, tabbed(rows(2)))
+    assert "const.place" not in page.data
+    more = {"more__0__to": "Place", "more__0__says": "Paris", "more__1__to": "Said to", "more__1__says": "Україна"}
+    asked = read(press(editor, page, "do", "ask", **more))
+    assert asked.data["const.place"] == ["Paris"]
+    assert asked.data["const.addressees"] == ["UA"]
+    for wrong in ({"more__2__to": "Place"}, {"more__2__to": "Mood", "more__2__says": "good"}, {"more__2__says": "x"}):
+        refused = press(editor, asked, "do", "look", **SAME, **wrong)
+        assert refused.status_code == 422
+        assert read(refused).at_fault() == {"more.0.to"}
+    shown = read(press(editor, asked, "do", "look", **SAME))
+    first, _ = recorded(press(editor, shown, "do", "record"))
+    assert {(one["place"], *one["addressees"]) for one in contents(editor, first, 2)} == {("Paris", "UA")}
+
+
+def test_a_page_asks_about_so_many_columns_and_words_and_stays_small(editor: TestClient) -> None:
+    headings = [f"Column {nth}" for nth in range(30)]
+    cells = [[f"word {nth} {row}" for nth in range(30)] for row in range(60)]
+    wide = begin(editor, tabbed(cells, headings))
+    page = Sheet()
+    page.feed(wide.text)
+    fields = ["Category", "Firmness", "When it was said or done", "Quantity: exactly", "Money: exactly", "Who"]
+    chosen = {f"use__{nth}__to": field for nth, field in enumerate(fields)}
+    asked = press(editor, page, "do", "look", **chosen)
+    assert "More than 60 words would have to be told" in asked.text
+    for answer in (wide, asked):
+        assert len(answer.content) - len(tabbed(cells, headings)) < 60_000
+    wider = begin(editor, tabbed([[*cells[0], "x"]], [*headings, "One more"]))
+    assert wider.status_code == 422
+    assert "more than 30 columns" in read(wider).text
 
 
 def test_a_field_that_is_chosen_anew_is_asked_about_before_anything_is_shown(editor: TestClient) -> None:

@@ -1,5 +1,6 @@
 """What a pasted table's pages carry, and what they show: where it is pasted, what is asked, what its rows say."""
 
+import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -19,7 +20,7 @@ from service.domain.errors import Fault, Invalid
 from service.forms.fields import kind_of
 from service.forms.pasting.asked import ask
 from service.forms.pasting.choices import Choices
-from service.forms.pasting.sheets import LARGEST_TABLE, MOST_ROWS, Sheet, read_sheet
+from service.forms.pasting.sheets import LARGEST_TABLE, MOST_COLUMNS, MOST_ROWS, Sheet, read_sheet
 from service.forms.words import spaced
 from service.reading.mapping import Layout
 from service.web.serving import services
@@ -65,6 +66,15 @@ def sheet_of(pasted: Pasted, layout: Layout) -> Sheet:
         raise Invalid(error.detail, *map(at_its_text, faults_at(error))) from None
 
 
+def narrow_sheet_of(pasted: Pasted) -> Sheet:
+    """The table that was pasted, if a page can ask about all its columns; raises `Invalid`."""
+    sheet = sheet_of(pasted, pasted.layout)
+    if len(sheet.columns) > MOST_COLUMNS:
+        detail = f"The table has more than {MOST_COLUMNS} columns: leave some out, or begin from a mapping file."
+        raise Invalid(detail, Fault("/table", "too_many_columns", detail))
+    return sheet
+
+
 def at_its_text(fault: Fault) -> Fault:
     """A fault of the table or the mapping, in a sentence that says where, at the text that it is in."""
     row = f"Row {fault.row}: " if fault.row is not None else ""
@@ -90,11 +100,12 @@ async def paste_page(request: Request, pasted: Pasted, faults: Sequence[Fault] =
         families=families(),
         delimiters=DELIMITERS,
         most_rows=MOST_ROWS,
+        most_columns=MOST_COLUMNS,
         most_kib=LARGEST_TABLE // 1024,
     )
 
 
-def columns_page(
+async def columns_page(
     request: Request, pasted: Pasted, choices: Choices, sheet: Sheet, faults: Sequence[Fault] = (), *,
     fresh: Sequence[int] = (),
 ) -> Response:  # fmt: skip
@@ -105,7 +116,7 @@ def columns_page(
         status=UNSENT if faults else HTTPStatus.OK,
         faults=faults,
         pasted=pasted,
-        page=ask(choices, sheet, faults),
+        page=await asyncio.to_thread(ask, choices, sheet, faults),  # whom a name may mean takes a while
         kind=spaced(kind_of(choices.kind)).capitalize(),
         rows=len(sheet.records),
         fresh=fresh,

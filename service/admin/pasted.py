@@ -48,6 +48,7 @@ class Line(NamedTuple):
     rest: str = ""
     faults: tuple[Fault, ...] = ()
     similar: tuple[Similar, ...] = ()
+    twin: int | None = None  # an earlier row that says the same, word for word
 
     @property
     def rows(self) -> str:
@@ -71,8 +72,8 @@ class Looked(NamedTuple):
 
     @property
     def alike(self) -> tuple[Line, ...]:
-        """The rows that look like something that is recorded already."""
-        return tuple(line for line in self.lines if line.similar)
+        """The rows that look like something that is recorded already, or say what a row before them says."""
+        return tuple(line for line in self.lines if line.similar or line.twin)
 
     def count(self, state: str) -> int:
         """How many rows there are of a state."""
@@ -99,7 +100,8 @@ async def look(served: Services, caller: Caller, table: str, mapping: Mapping) -
         one.first: tuple(next(similar)) if isinstance(event, Statement) else ()
         for one, event in zip(news, events, strict=True)
     }
-    lines = tuple(_line(one, alike.get(one.first, ())) for one in checked)
+    twins = _twins(news)
+    lines = tuple(_line(one, alike.get(one.first, ()), twins.get(one.first)) for one in checked)
     if not events:
         return Looked(lines, events)
     try:
@@ -123,6 +125,12 @@ async def _check(served: Services, caller: Caller, table: str, mapping: Mapping)
         return list(spool)
 
 
+def _twins(news: Sequence[Good]) -> dict[int, int]:
+    """The rows that say what an earlier one says, each with that."""
+    first: dict[bytes, int] = {}
+    return {one.first: before for one in news if (before := first.setdefault(one.body, one.first)) != one.first}
+
+
 def _at_rows(error: RegistryError, news: Sequence[Good]) -> Iterator[Fault]:
     """What refuses all of it, at the row that is to blame."""
     for fault in error.faults or (Fault("", "refused", error.detail),):
@@ -132,7 +140,7 @@ def _at_rows(error: RegistryError, news: Sequence[Good]) -> Iterator[Fault]:
         yield Fault("", fault.code, fault.detail, row)
 
 
-def _line(one: Checked, similar: tuple[Similar, ...]) -> Line:
+def _line(one: Checked, similar: tuple[Similar, ...], twin: int | None) -> Line:
     if isinstance(one, LeftOut):
         return Line(one.first, one.last, "left out", rest=one.why)
     if isinstance(one, Bad):
@@ -145,7 +153,7 @@ def _line(one: Checked, similar: tuple[Similar, ...]) -> Line:
     when = tell_occurred(event.occurred.edtf, event.occurred.basis)
     rest = "; ".join(f"{part.label.lower()}: {part.words}" for part in told)
     state = "new" if one.is_new else "before"
-    return Line(one.first, one.last, state, f"{title}, {when}", event.summary, rest, similar=similar)
+    return Line(one.first, one.last, state, f"{title}, {when}", event.summary, rest, similar=similar, twin=twin)
 
 
 _MOST_NAMED = 6
@@ -179,6 +187,7 @@ def _submission(served: Services, caller: Caller, events: tuple[Event, ...], ret
         render=_render,
         retry=retry,
         listed=True,
+        brief=retry is not None,
     )
 
 

@@ -27,6 +27,7 @@ from service.admin.paste_pages import (
     Pasted,
     at_its_text,
     columns_page,
+    narrow_sheet_of,
     paste_page,
     plain_lines,
     rows_page,
@@ -92,13 +93,13 @@ async def take_paste(request: Request) -> Response:
     if pasted.mapping.strip():
         return await _look(request, caller, pasted, {})
     try:
-        sheet = sheet_of(pasted, pasted.layout)
+        sheet = narrow_sheet_of(pasted)
     except Invalid as error:
         return await paste_page(request, pasted, error.faults)
     kind = find_kind(pasted.kind)
     assert kind is not None
     choices = await asyncio.to_thread(propose, kind, pasted.coalition, sheet, pasted.layout.delimiter)
-    return columns_page(request, pasted, choices, sheet)
+    return await columns_page(request, pasted, choices, sheet)
 
 
 async def _pasted(form: FormData) -> tuple[Pasted, list[Fault]]:
@@ -156,7 +157,7 @@ async def take_columns(request: Request) -> Response:
     if faults or kind is None:
         return await paste_page(request, pasted, faults)
     try:
-        sheet = sheet_of(pasted, pasted.layout)
+        sheet = narrow_sheet_of(pasted)
     except Invalid as error:
         return await paste_page(request, pasted, error.faults)
     typed = {name: text for name, text in form.items() if name not in _BESIDE}
@@ -168,16 +169,16 @@ async def take_columns(request: Request) -> Response:
     choices = await asyncio.to_thread(_asked_on, sent, sheet)
     fresh = unseen(choices, sent)
     if again or form.get("do") == "ask":
-        return columns_page(request, pasted, choices, sheet, fresh=fresh)
+        return await columns_page(request, pasted, choices, sheet, fresh=fresh)
     faults = [*faults_of(choices, sheet.columns), *too_many_words(choices), *unordered(choices, sheet)]
     if faults or fresh:
-        return columns_page(request, pasted, choices, sheet, faults, fresh=fresh)
+        return await columns_page(request, pasted, choices, sheet, faults, fresh=fresh)
     mapping = write_mapping(choices)
     try:
         parse_mapping(mapping.encode())
     except Invalid as error:
         unsaid = [Fault("", one.code, at_its_text(one).detail) for one in error.faults]
-        return columns_page(request, pasted, choices, sheet, unsaid)
+        return await columns_page(request, pasted, choices, sheet, unsaid)
     return await _look(request, caller, pasted._replace(mapping=mapping), {})
 
 
@@ -246,7 +247,7 @@ async def _choose_again(
     chosen = Pasted(
         pasted.table, "", kind_of(choices.kind), choices.coalition, DELIMITER_NAMES.get(choices.delimiter or "", "")
     )
-    return columns_page(request, chosen, await asyncio.to_thread(_asked_on, choices, sheet), sheet)
+    return await columns_page(request, chosen, await asyncio.to_thread(_asked_on, choices, sheet), sheet)
 
 
 async def _look(

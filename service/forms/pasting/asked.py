@@ -9,13 +9,15 @@ from service.domain.telling_dates import tell_date, tell_occurred
 from service.forms.pasting.choices import CONSTANT, FACTORS, NOT_USED, STYLES, Choices, Use
 from service.forms.pasting.proposing import words_of
 from service.forms.pasting.sheets import Sheet
-from service.forms.pasting.targets import OCCURRED, Reads, Target, targets_of
+from service.forms.pasting.targets import BASIS, OCCURRED, Reads, Target, targets_of
 from service.forms.reading import find_actor
 from service.forms.words import GLOSSES, option_of
 from service.reading.amounts import parse_amount, parse_currency
 from service.reading.phrases import parse_phrase
 
 MOST_WORDS = 60
+"""Words on a page that have to be told: of all its columns together."""
+_MOST_MORE = 3
 _SAMPLES = 3
 _LONGEST_SAMPLE = 60
 
@@ -82,8 +84,8 @@ class Page(NamedTuple):
 
     columns: tuple[Asked, ...]
     needed: tuple[Same, ...]
-    usual: tuple[Same, ...]
-    further: tuple[Same, ...]
+    others: tuple[Same, ...]
+    more: tuple[tuple[Ask, Ask], ...]  # a field that is to be picked, and what it says
     fields: tuple[str, ...]  # what a column can go to, by name
     lists: Mapping[str, Mapping[str, str]]  # what is offered for a field
 
@@ -99,26 +101,33 @@ def ask(choices: Choices, sheet: Sheet, faults: Sequence[Fault] = ()) -> Page:
     wrong: dict[str, tuple[str, ...]] = {}
     for fault in faults:
         wrong[fault.pointer[1:]] = (*wrong.get(fault.pointer[1:], ()), fault.detail)
-    columns = tuple(
-        _asked(number, use, targets.get(use.to), sheet, wrong, is_grouped=choices.is_grouped)
-        for number, use in enumerate(choices.uses)
-    )
+    columns, room = [], MOST_WORDS
+    for number, use in enumerate(choices.uses):
+        target = targets.get(use.to)
+        columns.append(_asked(number, use, target, sheet, wrong, is_grouped=choices.is_grouped, room=room))
+        room -= len(columns[-1].words)
     left = [one for path, one in targets.items() if path not in choices.filled or f"{CONSTANT}{path}" in wrong]
-    left = [one for one in left if not (one.path == "occurred.basis" and OCCURRED in choices.filled)]
-    same = {one.path: _same(one, choices, wrong) for one in left}
-    needed = [path for path in same if targets[path].needed or wrong.get(f"{CONSTANT}{path}")]
-    usual = [path for path in same if path not in needed and path in _USUAL]
-    rest = [path for path in same if path not in needed and path not in usual]
-    shown = {one.path: one for one in (*left, *(targets[use.to] for use in choices.uses if use.to in targets))}
-    lists = {path: one.options for path, one in shown.items() if one.reads is Reads.WORDS}
+    left = [one for one in left if not (one.path == BASIS and OCCURRED in choices.filled)]
+    needed = [one for one in left if one.needed or f"{CONSTANT}{one.path}" in wrong]
+    others = [one for one in left if one not in needed and (one.path in _USUAL or one.path in choices.constants)]
+    used = [targets[use.to] for use in choices.uses if use.to in targets]
     return Page(
-        columns,
-        needed=tuple(same[path] for path in needed),
-        usual=tuple(same[path] for path in usual),
-        further=tuple(same[path] for path in rest),
+        tuple(columns),
+        needed=tuple(_same(one, choices, wrong) for one in needed),
+        others=tuple(_same(one, choices, wrong) for one in others),
+        more=tuple(_more(choices, wrong)),
         fields=(NOT_USED, *(one.label for one in targets.values())),
-        lists={_list_of(path): options for path, options in lists.items()},
+        lists={_list_of(one.path): one.options for one in (*needed, *others, *used) if one.reads is Reads.WORDS},
     )
+
+
+def _more(choices: Choices, wrong: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[Ask, Ask]]:
+    """Those that were typed and could not be taken, and room for further ones."""
+    for number, (to, says) in enumerate([*choices.loose, *[("", "")] * _MOST_MORE]):
+        name = f"more.{number}"
+        faults = wrong.get(f"{name}.to", ())
+        field = Ask(f"{name}.to", f"Further field {number + 1}", "text", to, (), "", "fields", faults)
+        yield field, Ask(f"{name}.says", f"What field {number + 1} says", "text", says)
 
 
 _USUAL = frozenset({
@@ -145,7 +154,7 @@ def _same(target: Target, choices: Choices, wrong: Mapping[str, tuple[str, ...]]
 
 def _asked(
     number: int, use: Use, target: Target | None, sheet: Sheet, wrong: Mapping[str, tuple[str, ...]], *,
-    is_grouped: bool,
+    is_grouped: bool, room: int,
 ) -> Asked:  # fmt: skip
     cells = sheet.distinct(use.column)
     at = f"use.{number}"
@@ -156,9 +165,9 @@ def _asked(
         put = _questions(at, use, target, is_grouped=is_grouped)
         asks = tuple(one._replace(faults=wrong.get(one.name, ())) for one in put)
     if use.to != NOT_USED or use.group:
-        label = "Rows that follow one another and agree in this are one statement"
+        label = "Rows that agree in this are one statement"
         asks = (*asks, Ask(f"{at}.group", label, "check", "yes" if use.group else ""))
-    words = tuple(_words(at, use, target)) if target is not None else ()
+    words = tuple(_words(at, use, target, room)) if target is not None else ()
     told = tuple(_told(use, target, cells[:_SAMPLES], sheet)) if target is not None else ()
     samples = tuple(map(_short, cells[:_SAMPLES]))
     return Asked(number, use, samples, len(cells) - len(samples), to, asks, words, told)
@@ -194,8 +203,8 @@ def _questions(at: str, use: Use, target: Target, *, is_grouped: bool) -> Iterat
         yield Ask(f"{at}.rows", "In one group, the cells", "select", use.rows, tuple(_ROWS.items()))
 
 
-def _words(at: str, use: Use, target: Target) -> Iterator[Word]:
-    for nth, (word, means) in enumerate(list(use.words.items())[:MOST_WORDS]):
+def _words(at: str, use: Use, target: Target, room: int) -> Iterator[Word]:
+    for nth, (word, means) in enumerate(list(use.words.items())[:room]):
         listed = _list_of(target.path) if target.reads is Reads.WORDS else ""
         asked = Ask(f"{at}.means.{nth}", f"“{_short(word)}” is", "text", means, (), "", listed)
         perhaps = ""
@@ -219,14 +228,15 @@ def _is_read_in_ways(target: Target) -> bool:
     return target.takes_several or target.reads in (Reads.DATE, Reads.NUMBER)
 
 
-def too_many_words(choices: Choices) -> list[Fault]:
-    """Columns with more words than anybody goes through."""
-    detail = f"This column has more than {MOST_WORDS} words that would have to be told: is this the right field?"
-    return [
-        Fault(f"/use.{number}.to", "too_many_words", detail)
-        for number, use in enumerate(choices.uses)
-        if len(use.words) > MOST_WORDS
-    ]
+def too_many_words(choices: Choices) -> Iterator[Fault]:
+    """The first column whose words have no room on the page."""
+    count = 0
+    for number, use in enumerate(choices.uses):
+        count += len(use.words)
+        if count > MOST_WORDS:
+            detail = f"More than {MOST_WORDS} words would have to be told, up to here: is this the right field?"
+            yield Fault(f"/use.{number}.to", "too_many_words", detail)
+            return
 
 
 def _told(use: Use, target: Target, cells: Sequence[str], sheet: Sheet) -> Iterator[tuple[str, str]]:

@@ -83,6 +83,7 @@ class Choices:
     uses: tuple[Use, ...]
     constants: Mapping[str, str] = field(default_factory=dict)  # by path; with columns in braces, a text made of them
     delimiter: str | None = None
+    loose: tuple[tuple[str, str], ...] = ()  # fields and what they say in all rows, as typed, that could not be taken
 
     @property
     def is_grouped(self) -> bool:
@@ -98,6 +99,7 @@ class Choices:
 _FLAGS = frozenset(one.name for one in fields(Use) if one.type is bool)
 _TEXTS = frozenset(one.name for one in fields(Use) if one.type is str)
 _USE = re.compile(r"use\.([0-9]{1,4})\.([a-z_]+)(?:\.([0-9]{1,4}))?")
+_MORE = re.compile(r"more\.([0-9]{1,4})\.(to|says)")
 CONSTANT = "const."
 
 
@@ -120,7 +122,25 @@ def read_choices(kind: type[Statement], coalition: str, data: Mapping[str, str],
         if name.startswith(CONSTANT) and (text := _plain(typed))
         for path in (name.removeprefix(CONSTANT),)
     }
-    return Choices(kind, coalition, uses, _constants(kind, constants), delimiter)
+    more, loose = _more(kind, data, constants)
+    return Choices(kind, coalition, uses, _constants(kind, constants | more), delimiter, loose)
+
+
+def _more(
+    kind: type[Statement], data: Mapping[str, str], constants: Mapping[str, str]
+) -> tuple[dict[str, str], tuple[tuple[str, str], ...]]:
+    """Further fields that say the same in all rows, by path; and those that lack a part, or are known already."""
+    numbers = sorted({int(match[1]) for name in data if (match := _MORE.fullmatch(name))})
+    more: dict[str, str] = {}
+    loose = []
+    for number in numbers:
+        to, says = (_plain(data.get(f"more.{number}.{part}", "")) for part in ("to", "says"))
+        target = find_target(kind, to)
+        if target is not None and says and target.path not in more and target.path not in constants:
+            more[target.path] = says
+        elif to or says:
+            loose.append((to, says))
+    return more, tuple(loose)
 
 
 def unknown_names(kind: type[Statement], data: Mapping[str, str]) -> list[str]:
@@ -130,7 +150,7 @@ def unknown_names(kind: type[Statement], data: Mapping[str, str]) -> list[str]:
     def is_known(name: str) -> bool:
         match = _USE.fullmatch(name)
         if match is None:
-            return name in known
+            return name in known or _MORE.fullmatch(name) is not None
         return match[2] in (("word", "means") if match[3] else _FLAGS | _TEXTS)
 
     return sorted(name for name in data if not is_known(name))
@@ -200,7 +220,9 @@ def constant_of(target: Target, typed: str) -> str:
 def faults_of(choices: Choices, columns: tuple[str, ...]) -> list[Fault]:
     """What has to be chosen yet, or cannot be chosen so: each at its field on the page."""
     constants = [fault for path in choices.constants for fault in _of_constant(choices, path, columns)]
-    return [*_of_uses(choices), *_ends_twice(choices), *constants, *_missing(choices)]
+    detail = "Say which field this is, and what it says in all rows; one that stands above is filled in there."
+    loose = [Fault(f"/more.{number}.to", "loose", detail) for number in range(len(choices.loose))]
+    return [*_of_uses(choices), *_ends_twice(choices), *constants, *_missing(choices), *loose]
 
 
 def _of_uses(choices: Choices) -> Iterator[Fault]:

@@ -9,6 +9,8 @@ from service.reading.table import Record, Table
 MOST_ROWS = 1000
 LARGEST_TABLE = 2**18
 """Bytes of a pasted table."""
+MOST_COLUMNS = 30
+"""Columns about which a page can ask; a mapping file may read more."""
 
 
 class Sheet(NamedTuple):
