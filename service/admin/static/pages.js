@@ -17,7 +17,7 @@ window.addEventListener("pageshow", () => {
 document.addEventListener("change", (event) => {
   const opens = event.target.selectedOptions?.[0]?.dataset.opens;
   for (const part of opens?.split(" ") ?? []) {
-    event.target.closest(".together").querySelector(`[data-part="${part}"]`).open = true;
+    event.target.closest(".together").querySelector(`[data-part="${part}"]`)?.setAttribute("open", "");
   }
 });
 
