@@ -122,6 +122,22 @@ def test_every_page_is_small_strict_and_kept_by_nobody(database: str, path: str)
         assert all(after - before <= 1 for before, after in pairwise(levels))
 
 
+def test_a_page_is_packed_for_whoever_takes_it_so(database: str) -> None:
+    with browser(database) as client:
+        plain = client.get("/admin/audit", headers={"Accept-Encoding": "identity"})
+        assert "Content-Encoding" not in plain.headers
+        for takes, is_packed in (
+            ("br, gzip", True),
+            ("gzip;q=0.5", True),
+            ("gzip;q=0", False),
+            ("gzip;q=0.0, br", False),
+        ):
+            said = client.get("/admin/audit", headers={"Accept-Encoding": takes})
+            assert (said.headers.get("Content-Encoding") == "gzip") == is_packed, takes
+            assert (said.text, said.headers["Vary"]) == (plain.text, "Accept-Encoding")
+        assert int(client.get("/admin/audit").headers["Content-Length"]) < len(plain.content) / 2
+
+
 def test_the_longest_lists_make_no_page_large(database: str) -> None:
     with browser(database) as client:
         with psycopg.connect(database, autocommit=True) as connection:
