@@ -20,6 +20,7 @@ from playwright.sync_api import (
     Request,
     Response,
     WebError,
+    expect,
     sync_playwright,
 )
 
@@ -27,7 +28,7 @@ from service.main import create_app
 from service.web.malformed import protocol
 from tests.chromium import get_browser
 from tests.people import COOKIE, begin_session
-from tests.processes import wait_until
+from tests.processes import ROOT, wait_until
 from tests.registry import settings_for
 
 Json = dict[str, Any]
@@ -38,12 +39,15 @@ _FLAGS = (
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",  # nor does the browser itself go out
 )
 _REFUSED = "Failed to load resource: the server responded with a status of 4"  # of a page too, where it is right
-_PATIENCE = 20_000  # milliseconds for anything that a page does; two busy cores are slow
+LARGEST_PAGE = 60_000  # bytes of a page as it is sent, with all that stands beside it, which is loaded once
+_BESIDE = sum(path.stat().st_size for path in (ROOT / "service" / "admin" / "static").iterdir())
+_PATIENCE = 30_000  # milliseconds for anything that a page does; two busy cores are slow
 
 
 @contextmanager
 def driven() -> Iterator[Browser]:
     """A Chromium that a test drives."""
+    expect.set_options(timeout=_PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=get_browser(), args=[*_FLAGS])
         try:
@@ -53,9 +57,9 @@ def driven() -> Iterator[Browser]:
 
 
 @contextmanager
-def served(url: str, **changes: Any) -> Iterator[str]:
-    """The address of a registry that runs over a database, as `serve` has it; ``changes`` are arguments of the app."""
-    app = create_app(settings_for(url), **changes)
+def served(url: str, **settings: Any) -> Iterator[str]:
+    """The address of a registry that runs over a database, as `serve` has it."""
+    app = create_app(settings_for(url, **settings))
     config = uvicorn.Config(
         app, port=0, log_config=None, access_log=False, timeout_graceful_shutdown=3,
         http=protocol(head_seconds=10, stall_seconds=20),
@@ -83,7 +87,7 @@ class Window:
         )
         self.context.set_default_timeout(_PATIENCE)
         self.complaints: list[str] = []
-        self.keys = self.clicks = 0
+        self.keys = self.written = self.clicks = 0
         self.context.on("request", self._sent)
         self.context.on("response", self._answered)
         self.context.on("console", self._said)
@@ -101,6 +105,9 @@ class Window:
         is_page = response.request.resource_type == "document"
         if response.status >= (500 if is_page else 400):
             self.complaints.append(f"{response.status} of {response.url}")
+        size = int(response.headers.get("content-length", 0)) + _BESIDE
+        if is_page and size >= LARGEST_PAGE:
+            self.complaints.append(f"{size} bytes of {response.url}")
 
     def _said(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning") and not message.text.startswith(_REFUSED):
@@ -118,7 +125,7 @@ class Window:
 
     def __exit__(self, *_: object) -> None:
         self.context.close()
-        assert self.complaints == []
+        assert not self.complaints, "\n".join(self.complaints)
 
     # --- what a person does -------------------------------------------------------------------------------------------
 
@@ -146,6 +153,7 @@ class Window:
     def type(self, text: str) -> None:
         """As many keystrokes as there are characters."""
         self.keys += len(text)
+        self.written += len(text)
         self.page.keyboard.type(text)
 
     # --- what is known of it ------------------------------------------------------------------------------------------
