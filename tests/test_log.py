@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from psycopg.conninfo import make_conninfo
 
 from service.database import Connection
+from service.domain.dates import TICK
 from service.domain.errors import Invalid, Refused
 from service.domain.kinds import KINDS, parse_event
 from service.domain.statement import canonical
@@ -28,6 +29,7 @@ from service.log import append
 from service.log.append import LOCK_HEAD, TAKE_GATE, Head, Tail
 from service.log.codec import leaf_hash
 from service.log.merkle import EMPTY_ROOT, STORED_EVERY, Frontier, Node, root_of
+from service.log.read import find_last_before, read_events
 from service.record import Recorder
 from service.segments.query import resolve_known_at
 from service.submission import Answer, Retry, Submission
@@ -479,3 +481,23 @@ def test_a_refused_request_leaves_its_neighbours_of_the_same_batch_alone(databas
     found = asyncio.run(write())
     assert [isinstance(one, Invalid) for one in found] == [False, True] * 5
     assert check_log(database) == 6
+
+
+# --- what was recorded when -------------------------------------------------------------------------------------------
+
+
+def test_the_last_position_before_an_instant_is_found_whichever_it_is(database: str) -> None:
+    async def check() -> None:
+        async with recording(database) as (pool, recorder), pool.connection() as connection:
+            assert await find_last_before(connection, datetime.now(UTC)) == 0, "of an empty log"
+            for size in range(1, 12):
+                await record(recorder, registration(f"c-{size}"))
+                recorded = [row.recorded_at for row in await read_events(connection, after=0, limit=100)]
+                for at in recorded:
+                    for instant in (at - TICK, at, at + TICK):
+                        wanted = sum(one < instant for one in recorded)
+                        assert await find_last_before(connection, instant) == wanted
+                assert await find_last_before(connection, datetime.min.replace(tzinfo=UTC)) == 0
+                assert await find_last_before(connection, datetime.max.replace(tzinfo=UTC)) == size
+
+    asyncio.run(check())

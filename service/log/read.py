@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from service.database import Connection, fetch
+from service.database import OPEN, Connection, fetch
 from service.domain.dates import render_instant
 
 Json = dict[str, Any]
@@ -63,10 +63,20 @@ _RECORDED = f"""
 SELECT {COLUMNS} FROM event e
 WHERE (%(by)s::text IS NULL OR e.recorded_by = %(by)s)
   AND (%(kind)s::text IS NULL OR e.kind = %(kind)s OR split_part(e.kind, '.', 1) = %(kind)s)
-  AND (%(since)s::timestamptz IS NULL OR e.recorded_at >= %(since)s)
-  AND (%(until)s::timestamptz IS NULL OR e.recorded_at < %(until)s)
-  AND (%(before)s::bigint IS NULL OR e.position < %(before)s)
+  AND e.position > %(first)s AND e.position < %(before)s
 ORDER BY e.position DESC LIMIT %(limit)s
+"""
+# Positions are without gap and in the order of time: halving finds an instant among them without an index of its own.
+_BEFORE = """
+WITH RECURSIVE halved(low, high) AS (
+    SELECT 0::bigint, size + 1 FROM log_head
+    UNION ALL
+    SELECT CASE WHEN e.recorded_at < %(at)s THEN e.position ELSE low END,
+           CASE WHEN e.recorded_at < %(at)s THEN high ELSE e.position END
+    FROM halved JOIN event e ON e.position = (low + high) / 2
+    WHERE high - low > 1
+)
+SELECT low FROM halved WHERE high - low = 1
 """
 
 
@@ -81,8 +91,18 @@ class Recorded(NamedTuple):
 
 async def list_recorded(connection: Connection, wanted: Recorded, *, before: int | None, limit: int) -> list[EventRow]:
     """What was recorded, newest first, before a position; ``kind`` may be a family, ``until`` is not included."""
-    values = {**wanted._asdict(), "before": before, "limit": limit}
+    first = await find_last_before(connection, wanted.since) if wanted.since else 0
+    ends = [OPEN if before is None else before]
+    if wanted.until:
+        ends.append(await find_last_before(connection, wanted.until) + 1)
+    values = {"by": wanted.by, "kind": wanted.kind, "first": first, "before": min(ends), "limit": limit}
     return [EventRow.of(row) for row in await fetch(connection, _RECORDED, values)]
+
+
+async def find_last_before(connection: Connection, at: datetime) -> int:
+    """The last position that was recorded before an instant; 0 where none was."""
+    position: int = (await fetch(connection, _BEFORE, {"at": at}))[0][0]
+    return position
 
 
 async def read_size(connection: Connection) -> int:
