@@ -146,6 +146,18 @@ def test_names_are_changed_with_a_reason_old_beside_new_and_the_old_ones_stay_kn
     assert "Les capables" in again.text
 
 
+def test_one_that_was_retracted_is_listed_as_such_and_can_be_reinstated(editor: TestClient) -> None:
+    press(editor, get(editor, NEW), "do", "save", **FILLED)
+    event_id = editor.get("/v1/events").json()["items"][0]["id"]
+    event_at(press(editor, get(editor, f"/admin/events/{event_id}/retraction"), "do", "save", reason="other"))
+    page = get(editor, LIST)
+    assert "the-able its registration retracted none" in page.text
+    assert read(press(editor, get(editor, NEW), "do", "save", **FILLED)).at_fault() == {"slug"}
+    (back,) = [link for link in page.links if link.endswith("/reinstatement")]
+    event_at(press(editor, get(editor, back), "do", "save", reason="other"))
+    assert "the-able The able and willing" in get(editor, LIST).text
+
+
 def test_coalitions_are_shown_with_how_much_is_recorded_of_each(editor: TestClient) -> None:
     named = {"slug": "willing", "name": MARKUP, "aliases": ["The Willing", MARKUP], "force": {"name": MARKUP}}
     post(editor, named, "/v1/coalitions")

@@ -27,7 +27,8 @@ from service.drafts.stored import Draft
 from service.forms.fields import form_of
 from service.forms.reading import fill_form, read_form
 from service.forms.shown import Page, show
-from service.segments.query import Point, References, Scope, Span, spans_at, states_at
+from service.segments.effective import find_registrations
+from service.segments.query import Point, Scope, Span, spans_at, states_at
 from service.web.problems import status_of
 from service.web.serving import Services, services
 from service.web.writing import Registration, parse_coalition
@@ -39,10 +40,10 @@ _FORM = form_of(Registration)
 
 
 class Listed(NamedTuple):
-    """A coalition in the list: its names, the event that registered it, and the span of its statements."""
+    """A coalition in the list: its names (None: retracted), what registered it, and the span of its statements."""
 
     slug: str
-    state: Json
+    state: Json | None
     event_id: str
     span: Span | None
 
@@ -61,12 +62,14 @@ async def show_coalitions(request: Request) -> Response:
 async def _list(served: Services, after: str) -> list[Listed]:
     async with served.pool.connection() as connection:
         point = Point(served.clock())
-        basis, rows = await states_at(connection, point, Scope.REGISTRATIONS, {}, references=References.ALL)
+        basis, rows = await states_at(connection, point, Scope.REGISTRATIONS, {})
         spans = await spans_at(connection, basis, None)
+        registered = await find_registrations(connection)
+    states = {row.key.coalition: row.state for row in rows}
     return [
-        Listed(row.key.coalition, row.state, row.references[-1]["event_id"], spans.get(row.key.coalition))
-        for row in rows
-        if row.state is not None and row.key.coalition > after
+        Listed(slug, states.get(slug), event_id, spans.get(slug))
+        for slug, event_id in sorted(registered.items())
+        if slug > after
     ]
 
 

@@ -12,6 +12,11 @@ from service.domain.statement import Event, Statement
 from service.log.codec import lift
 
 _FIND_EVENTS = "SELECT event_id, position, about FROM event WHERE event_id = ANY(%(ids)b::uuid[])"
+_REGISTRATIONS = """
+SELECT s.coalition, e.event_id
+FROM subject s JOIN subject_statement m ON m.subject_id = s.id JOIN event e USING (position)
+WHERE s.family = 'coalition' AND s.slug = 'registration'
+"""
 _FIND_IDS = "SELECT position, event_id FROM event WHERE position = ANY(%(positions)b::bigint[])"
 _FIND_STATEMENTS = f"""
 SELECT s.position, s.event_id, s.kind, e.version, s.retracted, s.content, s.notes, e.body
@@ -50,6 +55,11 @@ async def find_registered(connection: Connection, slugs: Sequence[str]) -> set[s
     """Those of the slugs under which a coalition is registered."""
     rows = await connection.cursor(binary=True).execute(FIND_COALITIONS, (list(slugs),))
     return {slug for (slug,) in await rows.fetchall()}
+
+
+async def find_registrations(connection: Connection) -> dict[str, str]:
+    """The id of the event that registered each coalition, by slug; of those that were retracted, too."""
+    return {slug: str(event_id) for slug, event_id in await fetch(connection, _REGISTRATIONS)}
 
 
 async def find_effective(connection: Connection, position: int) -> Effective | None:
