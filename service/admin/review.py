@@ -140,14 +140,15 @@ async def _draft(
     served = services(request)
     begin = begin if begin < len(one.events) else 0
     is_pending, is_own = one.state is DraftState.PENDING, one.author == caller.owner
-    pieces = await list_pieces(served, one, one.events[begin : begin + _PIECES])
+    shown = one.events[begin : begin + _PIECES]
+    pieces = await list_pieces(served, one, shown)
     async with served.pool.connection() as connection:
         versions = await list_versions(connection, one.id)
         others = Wanted((DraftState.PENDING,), besides=caller.owner)
         beside = await list_beside(connection, one, limit=_MOST_BESIDE) if decides(caller) and is_pending else []
         rows = await list_rows(connection, beside)
         following = await list_drafts(connection, others, limit=1) if decides(caller) else []
-    prospect = await foresee_draft(served, one) if is_pending else None
+    prospect = await foresee_draft(served, one, shown) if is_pending else None
     return render(
         request,
         "draft.html",

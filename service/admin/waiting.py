@@ -23,6 +23,7 @@ from service.forms.fields import kind_of, ordered
 from service.forms.told import Compared, Told, compare, tell_content
 from service.forms.words import GLOSSES, spaced
 from service.segments.effective import load_known
+from service.segments.similar import find_similar_to_each
 from service.web.serving import Services
 from service.web.writing import NOTES
 
@@ -160,10 +161,15 @@ def refused_words(error: RegistryError) -> str:
     return error.detail
 
 
-async def foresee_draft(served: Services, one: Draft) -> Prospect:
-    """What approving a draft now would come to."""
-    found = await served.drafts.outlook(one)
-    outlook = None if found.trial is None else await outlook_of(served, found.trial, one.events)
+async def foresee_draft(served: Services, one: Draft, shown: Sequence[Event]) -> Prospect:
+    """What approving a draft now would come to, and what is like those of its events that are shown."""
+    found = await served.drafts.outlook(one, compare=False)
+    outlook = None
+    if found.trial is not None:
+        async with served.pool.connection() as connection:
+            statements = [event for event in shown if isinstance(event, Statement)]
+            similar = await find_similar_to_each(connection, statements)
+        outlook = await outlook_of(served, found.trial._replace(similar=similar), one.events)
     return Prospect(outlook, found.refusal, [_subject(name) for name in found.changed])
 
 

@@ -92,7 +92,8 @@ class Drafts:
         if earlier is not None:  # what has been recorded since may now refuse it
             return await self._put_up(earlier), True
         revision = await self._seen(events, revision)
-        trial = await try_out(self._writing, self._submission(events, author, listed=listed, revision=revision))
+        submission = self._submission(events, author, listed=listed, revision=revision)
+        trial = await try_out(self._writing, submission, compare=False)
         now = trial.recorded.events[0].recorded_at
         one = Draft(self._new_id(), author, now, events, listed, revision, trial.size, note, replaces=replaces)
 
@@ -135,11 +136,14 @@ class Drafts:
         position = known.positions.get(target)
         return None if position is None else known.by_position[position].revision
 
-    async def outlook(self, one: Draft) -> Outlook:
-        """What approving a draft now would come to, and which of its subjects have changed since it was put up."""
+    async def outlook(self, one: Draft, *, compare: bool = True) -> Outlook:
+        """What approving a draft now would come to, and which of its subjects have changed since it was put up.
+
+        Looks for similar statements unless it is not to ``compare``.
+        """
         submission = self._submission(one.events, one.author, listed=one.listed, revision=one.revision)
         try:
-            trial = await try_out(self._pool, submission)
+            trial = await try_out(self._pool, submission, compare=compare)
         except Unavailable:
             raise
         except RegistryError as error:
