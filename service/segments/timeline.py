@@ -28,9 +28,7 @@ class Told:
     notes: Json
 
 
-_TIMELINE = """
-SELECT s.position, s.event_id, e.recorded_at, s.latest, coalesce(s.content, e.body), s.notes
-FROM statement s JOIN event e USING (position)
+_WHICH = """
 WHERE s.coalition = %(coalition)s AND s.known_from <= %(known)s AND s.known_to > %(known)s AND NOT s.retracted
   AND s.kind <> 'coalition.registered'
   AND {when}
@@ -40,6 +38,9 @@ WHERE s.coalition = %(coalition)s AND s.known_from <= %(known)s AND s.known_to >
   AND (%(to)s::timestamptz IS NULL OR s.earliest <= %(to)s)
   AND {holds}
 """
+_TIMELINE = f"""
+SELECT s.position, s.event_id, e.recorded_at, s.latest, coalesce(s.content, e.body), s.notes
+FROM statement s JOIN event e USING (position) {_WHICH}"""
 _DEFINITE = (
     _TIMELINE.format(when="s.latest <= %(as_of)s", holds=HOLDS)
     + """  AND (%(last)s::timestamptz IS NULL OR (s.latest, s.position) > (%(last)s, %(last_position)s))
@@ -47,6 +48,8 @@ ORDER BY s.latest, s.position LIMIT %(limit)s
 """
 )
 _COUNT = f"SELECT count(*) FROM ({_TIMELINE.format(when='s.latest <= %(as_of)s', holds=HOLDS)}) AS definite"
+# What was said is only looked at where words are sought.
+_COUNT_ALL = f"SELECT count(*) FROM statement s {_WHICH.format(when='s.latest <= %(as_of)s', holds='true')}"
 _POSSIBLE = (
     _TIMELINE.format(when="s.earliest <= %(as_of)s AND s.latest > %(as_of)s", holds=HOLDS)
     + "ORDER BY s.latest, s.position"
@@ -65,7 +68,7 @@ async def list_statements(
 
 async def count_statements(connection: Connection, values: Mapping[str, Any]) -> int:
     """How many statements had definitely occurred, on all pages."""
-    count: int = (await fetch(connection, _COUNT, values))[0][0]
+    count: int = (await fetch(connection, _COUNT if values["words"] else _COUNT_ALL, values))[0][0]
     return count
 
 
