@@ -11,7 +11,7 @@ from service.domain.subject import SubjectKey
 from service.log.append import READ_HEAD, Head, Tail
 from service.preparing import Standing
 from service.segments.query import FIND_BACKGROUND, Background, StateRow
-from service.segments.similar import Similar, find_similar
+from service.segments.similar import Similar, find_similar_to_each
 from service.submission import Recorded, Submission
 
 
@@ -52,8 +52,10 @@ async def _try_out(connection: Connection, submission: Submission, *, compare: b
         raise refusal
     (accepted,) = prepared.accepted
     recorded = accepted.record(Tail.after(head), background.truces)
-    similar = [
-        await find_similar(connection, one.event) if compare and isinstance(one.event, Statement) else []
-        for one in submission.entries
-    ]
+    stated = {nth: one.event for nth, one in enumerate(submission.entries) if isinstance(one.event, Statement)}
+    similar: list[list[Similar]] = [[] for _ in submission.entries]
+    if compare:
+        found = await find_similar_to_each(connection, list(stated.values()))
+        for nth, alike in zip(stated, found, strict=True):
+            similar[nth] = alike
     return Trial(recorded, head.size, similar, accepted.find_turns, accepted.states_at)

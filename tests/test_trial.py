@@ -161,6 +161,25 @@ def test_dates_at_the_ends_of_time_are_compared_too(database: str) -> None:
             assert len(try_out(client, said)["similar"]) >= 1
 
 
+def test_many_statements_are_each_compared_as_if_alone(database: str) -> None:
+    said = [
+        statement(kind, subject=f"{subject}-{day}", actors=actors, summary=f"{words} by {subject}, on day {day}.",
+                  occurred={"edtf": f"2025-07-{day}", "basis": "stated"})
+        for kind, subject in (("pledge.stated", "brigade"), ("position.stated", "force"), ("meeting.held", "paris"))
+        for words, actors in (("Some are sent", ["FR"]), ("Some may be sent", ["FR", "GB"]), ("Nobody meets", []))
+        for day in (10, 12, 19)
+        if actors or kind == "meeting.held"
+    ]  # fmt: skip
+    with registry(database) as client:
+        for one in said:
+            post(client, one)
+        alone = [try_out(client, one)["similar"] for one in said]
+        together = try_out(client, said, "/v1/statements/batch")["similar"]
+
+    assert together == alone
+    assert len({len(found) for found in alone}) > 2
+
+
 @pytest.mark.parametrize("query", ["dry_run=perhaps", "dry_run=true&dry_run=true", "dryrun=true"])
 def test_a_parameter_that_cannot_be_read_records_nothing(database: str, query: str) -> None:
     with registry(database) as client:

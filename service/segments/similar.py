@@ -16,27 +16,37 @@ _WITHIN = timedelta(days=7)
 _MOST = 5
 _ALIKE = 0.35  # of the trigrams of both summaries: below, texts share little but their topic's words
 
-# The index on (coalition, latest) bounds what is compared: the text is looked at last.
+# The index on (coalition, latest) bounds what is compared. What is asked of the same actors and days is compared with
+# the same statements, which are read once; the texts are looked at last.
 _SIMILAR = f"""
-SELECT w.nth, l.*
-FROM json_to_recordset(%(wanted)b::json) AS w(
-    nth int, coalition text, family text, subject text, summary text, actors text[], since timestamptz,
-    until timestamptz)
-CROSS JOIN LATERAL (
-    SELECT s.event_id, s.position, coalesce(s.content, e.body), found.alike
-    FROM statement s JOIN event e USING (position)
+WITH wanted AS MATERIALIZED (
+    SELECT w.*, dense_rank() OVER (ORDER BY coalition, family, actors, since, until) AS circle
+    FROM json_to_recordset(%(wanted)b::json) AS w(
+        nth int, coalition text, family text, subject text, summary text, actors text[], since timestamptz,
+        until timestamptz)
+), known AS MATERIALIZED (
+    SELECT c.circle, s.position, s.said->>'subject' AS subject, lower(s.said->>'summary') AS summary
+    FROM (SELECT DISTINCT circle, coalition, family, actors, since, until FROM wanted) c
     CROSS JOIN LATERAL (
-        SELECT similarity(lower(coalesce(s.content, e.body)->>'summary'), lower(w.summary)) AS alike,
-               coalesce(s.content, e.body)->>'subject' = w.subject AS same_subject
-    ) found
-    WHERE s.coalition = w.coalition AND s.known_to = {OPEN} AND NOT s.retracted
-      AND s.latest >= w.since AND s.earliest <= w.until
-      AND starts_with(s.kind, w.family || '.')
-      AND (s.actors && w.actors OR (s.actors = '{{}}' AND w.actors = '{{}}'))
-      AND (found.same_subject OR found.alike >= {_ALIKE})
-    ORDER BY found.alike DESC, s.position LIMIT {_MOST}
-) l
-ORDER BY w.nth, l.alike DESC, l.position
+        SELECT s.position, coalesce(s.content, e.body) AS said
+        FROM statement s JOIN event e USING (position)
+        WHERE s.coalition = c.coalition AND s.known_to = {OPEN} AND NOT s.retracted
+          AND s.latest >= c.since AND s.earliest <= c.until
+          AND starts_with(s.kind, c.family || '.')
+          AND (s.actors && c.actors OR (s.actors = '{{}}' AND c.actors = '{{}}'))
+        OFFSET 0
+    ) s
+), compared AS MATERIALIZED (
+    SELECT w.nth, k.position, k.subject = w.subject AS same_subject, similarity(k.summary, lower(w.summary)) AS alike
+    FROM wanted w JOIN known k USING (circle)
+), ranked AS (
+    SELECT *, row_number() OVER (PARTITION BY nth ORDER BY alike DESC, position) AS rank
+    FROM compared WHERE same_subject OR alike >= {_ALIKE}
+)
+SELECT r.nth, s.event_id, position, coalesce(s.content, e.body), r.alike
+FROM ranked r JOIN statement s USING (position) JOIN event e USING (position)
+WHERE r.rank <= {_MOST} AND s.known_to = {OPEN}
+ORDER BY r.nth, r.rank
 """
 
 
