@@ -504,7 +504,8 @@ def test_rows_of_a_group_make_one_statement_and_money_is_read_with_its_currency(
         "const__summary": "{Donor}: {Item}", "const__subject": "arms", "const__sources__0__title": "T",
         "const__body__category": "weapons_ammunition", "const__body__firmness": "announced",
     }  # fmt: skip
-    grouped = read(press(editor, page, "do", "ask", **same))
+    grouped = read(press(editor, page, "do", "look", **same))
+    assert "raise questions" in grouped.text
     shown = read(press(editor, grouped, "do", "look", use__4__rows="sum"))
     assert "Rows 2 to 3" in shown.text
     first, count = recorded(press(editor, shown, "do", "record"))
@@ -534,6 +535,51 @@ def test_a_mapping_file_is_where_one_may_begin_also_one_that_no_choices_make(edi
     assert broken.at_fault() == {"mapping"}
     misfit = read(press(editor, other, "do", "look", mapping=own.replace("column: Link", "column: Lonk")))
     assert "no column of this name" in misfit.text
+
+
+def test_a_mapping_file_that_a_page_would_cut_down_is_changed_in_its_text_alone(editor: TestClient) -> None:
+    made = look(editor, tabbed(rows(3))).data["mapping"][0]
+    titled = "title: Ours\n" + made
+    shown = read(begin(editor, tabbed(rows(3)), kind="", mapping=titled))
+    again = read(press(editor, read(press(editor, shown, "do", "columns")), "do", "look"))
+    assert "title: Ours" in again.data["mapping"][0]
+    many = "".join(f"      word {nth}: DE\n" for nth in range(70))
+    for more in (
+        made.replace("actors: {column: Country}", "actors: {column: Country, split: ' & '}"),
+        made.replace("actors: {column: Country}", "actors: {column: Country, words: names}").replace(
+            "words:\n", f"words:\n  names:\n    known:\n{many}    otherwise: keep\n"
+        ),
+        made.replace("summary: {column: Summary}", 'summary: {text: ["{Summary}", "{Country} says so."]}'),
+    ):
+        shown = read(begin(editor, tabbed(rows(3)), kind="", mapping=more))
+        assert "All 3 rows can be read" in shown.text
+        refused = press(editor, shown, "do", "columns")
+        assert refused.status_code == 422
+        assert "cannot be chosen on a page" in read(refused).text
+    other = begin(editor, tabbed(rows(3)), kind="pledge.withdrawn", mapping=made)
+    assert "The mapping file says something else: leave one out." in read(other).text
+
+
+def test_what_is_the_same_in_all_rows_is_looked_at_before_the_rows_are(editor: TestClient) -> None:
+    headings = ["Firmness", "Summary"]
+    page = columns(editor, tabbed([["announced", "Something."]], headings))
+    same = {
+        "const__subject": "air", "const__sources__0__title": "T", "const__body__category": "boats",
+        "const__occurred": "soon", "const__actors": "Atlantis", "const__body__quantity__unit": "persons",
+        "more__0__to": "Quantity: exactly", "more__0__says": "many",
+    }  # fmt: skip
+    refused = read(press(editor, page, "do", "look", **same))
+    assert refused.at_fault() == {
+        "const.body.category", "const.occurred", "const.occurred.basis", "const.actors", "const.body.quantity.exactly"
+    }  # fmt: skip
+    mended = {
+        "const__body__category": "Air", "const__occurred": "by July 2025", "const__occurred__basis": "deduced",
+        "const__actors": "Germany", "const__body__quantity__exactly": "12",
+    }  # fmt: skip
+    first, _ = recorded(press(editor, read(press(editor, refused, "do", "look", **mended)), "do", "record"))
+    (said,) = contents(editor, first, 1)
+    assert said["occurred"] == {"edtf": "../2025-07", "basis": "deduced"}
+    assert said["body"]["quantity"] == {"min": 12, "max": 12, "unit": "persons"}
 
 
 def test_fields_that_the_pages_do_not_have_are_refused(editor: TestClient) -> None:

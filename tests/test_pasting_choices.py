@@ -16,7 +16,7 @@ from service.forms.pasting.made import read_back, write_mapping
 from service.forms.pasting.mending import mend
 from service.forms.pasting.proposing import guessed, propose
 from service.forms.pasting.sheets import Sheet, read_sheet
-from service.forms.pasting.targets import OCCURRED, Reads, targets_of
+from service.forms.pasting.targets import BASIS, OCCURRED, Reads, Target, targets_of
 from service.reading.columns import find_place
 from service.reading.mapping import parse_mapping
 
@@ -66,15 +66,20 @@ def chosen(draw: st.DrawFn) -> tuple[Choices, Sheet]:
         for nth, use in enumerate(uses)
     ]  # fmt: skip
     left = [path for path in targets if path not in to]
-    constants = dict.fromkeys(draw(st.lists(st.sampled_from(left), max_size=4, unique=True)), "2025-07-10")
-    constants |= {path: "said" for path in left if targets[path].needed and path != OCCURRED}
-    if OCCURRED in left:
-        constants |= {OCCURRED: "2025-07-10", "occurred.basis": "stated"}
-    elif "occurred.basis" not in to:
-        constants.pop("occurred.basis", None)
+    further = draw(st.lists(st.sampled_from(left), max_size=4, unique=True))
+    constants = {path: said(targets[path]) for path in left if path in further or targets[path].needed}
+    if OCCURRED in to:
+        constants.pop(BASIS, None)
     if flags[3] and "summary" in constants:
         constants["summary"] = f"{{{headings[0]}}} said so."
-    return Choices(kind, "willing", tuple(uses), constants), sheet
+    title = draw(st.sampled_from(["", "A: table # of ours"]))
+    return Choices(kind, "willing", tuple(uses), constants, title=title), sheet
+
+
+def said(target: Target) -> str:
+    """Something that a field may say in all rows."""
+    by_reading = {Reads.NAMES: "DE", Reads.NUMBER: "5", Reads.DATE: "2025-07-10", Reads.CURRENCY: "EUR"}
+    return next(iter(target.options)) if target.reads is Reads.WORDS else by_reading.get(target.reads, "said")
 
 
 @given(chosen())
@@ -89,7 +94,7 @@ def test_choices_without_faults_make_a_mapping_file_that_gives_them_back(made: t
     back = read_back(mapping, sheet.columns)
     assert back is not None
     assert {(use.column, use.to) for use in back.uses} == {(use.column, use.to) for use in choices.uses}
-    assert back.constants == choices.constants
+    assert (back.constants, back.title) == (choices.constants, choices.title)
 
 
 @given(st.lists(st.lists(st.sampled_from(CELLS), min_size=3, max_size=3), min_size=1, max_size=5))

@@ -41,6 +41,7 @@ class Pasted(NamedTuple):
     kind: str = ""
     coalition: str = ""
     delimiter: str = ""
+    title: str = ""  # of the mapping that the choices began from
 
     @classmethod
     def of(cls, form: Mapping[str, object]) -> Self:
@@ -144,7 +145,7 @@ class Mending(NamedTuple):
 
 def rows_page(
     request: Request, caller: Caller, pasted: Pasted, looked: Looked | None, sheet: Sheet | None,
-    faults: Sequence[Fault], *, key: str, form: Mapping[str, str],
+    faults: Sequence[Fault], *, key: str, form: Mapping[str, str], status: int = UNSENT,
 ) -> Response:  # fmt: skip
     """What the rows say, some at a time; those with faults first, each with its cells to be mended."""
     lines = looked.lines if looked else ()
@@ -155,7 +156,7 @@ def rows_page(
     return render(
         request,
         "paste_rows.html",
-        status=UNSENT if bad else HTTPStatus.OK,
+        status=status if bad else HTTPStatus.OK,
         faults=faults,
         pasted=pasted,
         looked=looked,

@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from service.access import Caller, Role
 from service.admin.entering import key_after, told_of
-from service.admin.guarding import pages, signed_in
+from service.admin.guarding import UNSENT, pages, signed_in
 from service.admin.known import list_coalitions
 from service.admin.pages import STRICT, render, see
 from service.admin.paste_pages import (
@@ -43,13 +43,14 @@ from service.forms.pasting.choices import Choices, faults_of, find_kind, read_ch
 from service.forms.pasting.made import DELIMITER_NAMES, read_back, write_mapping
 from service.forms.pasting.mending import mend
 from service.forms.pasting.proposing import guessed, propose, unordered
-from service.forms.pasting.sheets import LARGEST_TABLE, MOST_ROWS, Sheet
+from service.forms.pasting.sheets import LARGEST_TABLE, MOST_COLUMNS, MOST_ROWS, Sheet
 from service.log.read import read_events
 from service.reading import mapping as files
 from service.reading.mapping import LARGEST_MAPPING, parse_mapping
 from service.reading.table import text_of
 from service.web.asking import read_query
 from service.web.bodies import NotJson, content_type
+from service.web.problems import status_of
 from service.web.serving import Services, services
 from service.web.uploads import MULTIPART, read_parts
 
@@ -127,11 +128,16 @@ async def _faults_before_reading(request: Request, pasted: Pasted) -> list[Fault
             said = parse_mapping(pasted.mapping.encode()).constants
         except Invalid as error:
             return [at_its_text(one) for one in error.faults]
-        given = {"kind": pasted.kind, "delimiter": pasted.delimiter}
-        detail = "The mapping file says this itself: leave it out here."
-        return [
-            Fault(f"/{name}", "ambiguous", detail) for name, text in given.items() if text and text != said.get(name)
+        given = {"kind": pasted.kind, "coalition": pasted.coalition}
+        detail = "The mapping file says something else: leave one out."
+        faults = [
+            Fault(f"/{name}", "ambiguous", detail)
+            for name, text in given.items()
+            if text and text != said.get(name, text)
         ]
+        if pasted.delimiter:
+            faults.append(Fault("/delimiter", "ambiguous", "The mapping file says this itself: leave it out here."))
+        return faults
     faults = []
     if pasted.delimiter not in DELIMITERS:
         faults.append(Fault("/delimiter", "unknown", "Pick one from the list."))
@@ -144,7 +150,7 @@ async def _faults_before_reading(request: Request, pasted: Pasted) -> list[Fault
 
 # --- what its columns mean --------------------------------------------------------------------------------------------
 
-_BESIDE = frozenset({"table", "kind", "coalition", "delimiter", "do", "again"})
+_BESIDE = frozenset({"table", "kind", "coalition", "delimiter", "title", "do", "again"})
 
 
 @router.post(COLUMNS)
@@ -164,10 +170,13 @@ async def take_columns(request: Request) -> Response:
     if unknown_names(kind, typed):
         raise Invalid("A field was sent that this form does not have.")
     sent, again = read_choices(kind, pasted.coalition, typed, pasted.layout.delimiter), form.get("again", "")
+    sent = replace(sent, title=pasted.title)
     if again:
         sent = used_again(sent, int(again) if again.isascii() and again.isdecimal() else -1)
     choices = await asyncio.to_thread(_asked_on, sent, sheet)
     fresh = unseen(choices, sent)
+    if choices.is_grouped and not any(name.endswith(".rows") for name in typed):  # what that means for the others
+        fresh = [nth for nth, use in enumerate(choices.uses) if use.asked]
     if again or form.get("do") == "ask":
         return await columns_page(request, pasted, choices, sheet, fresh=fresh)
     faults = [*faults_of(choices, sheet.columns), *too_many_words(choices), *unordered(choices, sheet)]
@@ -240,12 +249,17 @@ async def _choose_again(
 ) -> Response:
     """The choices that make the mapping, to be changed; where it says more than can be chosen, its text is."""
     sheet = sheet_of(pasted, mapping.table)
-    choices = read_back(mapping, sheet.columns)
-    if choices is None:
+    choices = read_back(mapping, sheet.columns) if len(sheet.columns) <= MOST_COLUMNS else None
+    if choices is None or any(too_many_words(choices)):
         detail = "This mapping file says what cannot be chosen on a page: change it in its text, below."
         return await _look(request, caller, pasted, form, [Fault("/mapping", "not_chosen", detail)])
     chosen = Pasted(
-        pasted.table, "", kind_of(choices.kind), choices.coalition, DELIMITER_NAMES.get(choices.delimiter or "", "")
+        pasted.table,
+        "",
+        kind_of(choices.kind),
+        choices.coalition,
+        DELIMITER_NAMES.get(choices.delimiter or "", ""),
+        choices.title,
     )
     return await columns_page(request, chosen, await asyncio.to_thread(_asked_on, choices, sheet), sheet)
 
@@ -262,15 +276,16 @@ async def _look(
         looked = await look(served, caller, pasted.table, mapping)
     except Invalid as error:
         return _unread(request, caller, pasted, error, form)
+    status: int = UNSENT
     if form.get("do") == "record" and not told:
         try:
             done = await _record(served, caller, pasted, looked, form)
         except RegistryError as error:
-            done, key = told_of(error), key_after(error, served) or key
+            done, key, status = told_of(error), key_after(error, served) or key, status_of(error)
         if isinstance(done, Response):
             return done
         told = done
-    return rows_page(request, caller, pasted, looked, sheet, told, key=key, form=form)
+    return rows_page(request, caller, pasted, looked, sheet, told, key=key, form=form, status=status)
 
 
 async def _record(

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from service.domain.actors import name_of, suggest_actors
 from service.domain.errors import Fault
 from service.domain.telling_dates import tell_date, tell_occurred
-from service.forms.pasting.choices import CONSTANT, FACTORS, NOT_USED, STYLES, Choices, Use
+from service.forms.pasting.choices import CONSTANT, FACTORS, NOT_USED, SPLITS, STYLES, Choices, Use
 from service.forms.pasting.proposing import words_of
 from service.forms.pasting.sheets import Sheet
 from service.forms.pasting.targets import BASIS, OCCURRED, Reads, Target, targets_of
@@ -26,7 +26,6 @@ _ORDERS = {
     "day_first": "3/4/2023 is 3 April",
     "month_first": "3/4/2023 is March 4",
 }
-_SPLITS = {"": "one", ";": "several, with ; between", ",": "several, with , between", "/": "several, with / between"}
 _ROWS = {
     "same": "have to say the same", "sum": "are added up", "sum_known": "are added up, some may be empty",
     "list": "make a list", "join": "are joined with semicolons", "first": "count by the first one",
@@ -167,7 +166,7 @@ def _asked(
     if use.to != NOT_USED or use.group:
         label = "Rows that agree in this are one statement"
         asks = (*asks, Ask(f"{at}.group", label, "check", "yes" if use.group else ""))
-    words = tuple(_words(at, use, target, room)) if target is not None else ()
+    words = tuple(_words(at, use, target, room, wrong)) if target is not None else ()
     told = tuple(_told(use, target, cells[:_SAMPLES], sheet)) if target is not None else ()
     samples = tuple(map(_short, cells[:_SAMPLES]))
     return Asked(number, use, samples, len(cells) - len(samples), to, asks, words, told)
@@ -179,7 +178,7 @@ def _short(cell: str) -> str:
 
 def _questions(at: str, use: Use, target: Target, *, is_grouped: bool) -> Iterator[Ask]:
     if target.takes_several:
-        yield Ask(f"{at}.split", "A cell holds", "select", use.split, tuple(_SPLITS.items()))
+        yield Ask(f"{at}.split", "A cell holds", "select", use.split, tuple(SPLITS.items()))
     if target.reads is Reads.DATE:
         yield Ask(f"{at}.order", "Dates are written", "select", use.order, tuple(_ORDERS.items()))
         if target.path == OCCURRED:
@@ -196,17 +195,18 @@ def _questions(at: str, use: Use, target: Target, *, is_grouped: bool) -> Iterat
         yield Ask(f"{at}.nothing", "Stands for no number", "text", use.nothing, (), hint)
         scale = "Words such as “million”, “bn” or “Mrd.” may stand behind them"
         yield Ask(f"{at}.scale", scale, "check", "yes" if use.scale else "")
-        if target.within.endswith("money"):
+        if target.around.endswith("money"):
             beside = "The currency stands beside the number: €, US$, $ (US dollars), £, or a code such as CHF"
             yield Ask(f"{at}.currency", beside, "check", "yes" if use.currency else "")
     if is_grouped:
         yield Ask(f"{at}.rows", "In one group, the cells", "select", use.rows, tuple(_ROWS.items()))
 
 
-def _words(at: str, use: Use, target: Target, room: int) -> Iterator[Word]:
+def _words(at: str, use: Use, target: Target, room: int, wrong: Mapping[str, tuple[str, ...]]) -> Iterator[Word]:
     for nth, (word, means) in enumerate(list(use.words.items())[:room]):
         listed = _list_of(target.path) if target.reads is Reads.WORDS else ""
-        asked = Ask(f"{at}.means.{nth}", f"“{_short(word)}” is", "text", means, (), "", listed)
+        name = f"{at}.means.{nth}"
+        asked = Ask(name, f"“{_short(word)}” is", "text", means, (), "", listed, wrong.get(name, ()))
         perhaps = ""
         if target.reads is Reads.NAMES and not means:
             perhaps = ", ".join(f"{one.name} ({one.code})" for one in suggest_actors(word))

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 
+from service.domain.dates import parse_edtf
 from service.domain.errors import Fault
 from service.domain.kinds import KINDS
 from service.domain.statement import Basis, Statement
@@ -11,7 +12,7 @@ from service.forms.dates import WRITTEN, parse_written
 from service.forms.fields import EXACTLY, Widget
 from service.forms.pasting.targets import BASIS, OCCURRED, Reads, Target, find_target, targets_of
 from service.forms.reading import find_actor, slug_of
-from service.reading.mapping import Dates, Impossible, Numbers, columns_in, fold
+from service.reading.mapping import Dates, Impossible, Numbers, Otherwise, Together, columns_in, fold
 
 NOT_USED = "not used"
 NOT_SAID = "not said"
@@ -21,6 +22,9 @@ STYLES = {
 }  # fmt: skip
 """How numbers are written: the sign before their decimals, and the one between thousands; with an example."""
 FACTORS = {"1": "as they stand", "1000": "in thousands", "1000000": "in millions", "1000000000": "in billions"}
+SPLITS = {"": "one", ";": "several, with ; between", ",": "several, with , between", "/": "several, with / between"}
+"""The sign that parts several values in one cell."""
+OTHERWISE = frozenset({"", Otherwise.KEEP, Otherwise.REFUSE})
 _SCALE = {
     "thousand": 10**3, "million": 10**6, "mio.": 10**6, "mn": 10**6, "billion": 10**9, "mrd.": 10**9, "bn": 10**9,
 }  # fmt: skip
@@ -48,6 +52,7 @@ class Use:
     currency: bool = False
     split: str = ""
     words: Mapping[str, str] = field(default_factory=dict)
+    otherwise: str = ""  # what becomes of other words, where a mapping has said it
     rows: str = "same"
     group: bool = False
 
@@ -83,6 +88,7 @@ class Choices:
     uses: tuple[Use, ...]
     constants: Mapping[str, str] = field(default_factory=dict)  # by path; with columns in braces, a text made of them
     delimiter: str | None = None
+    title: str = ""  # of the mapping file that they began from
     loose: tuple[tuple[str, str], ...] = ()  # fields and what they say in all rows, as typed, that could not be taken
 
     @property
@@ -123,7 +129,7 @@ def read_choices(kind: type[Statement], coalition: str, data: Mapping[str, str],
         for path in (name.removeprefix(CONSTANT),)
     }
     more, loose = _more(kind, data, constants)
-    return Choices(kind, coalition, uses, _constants(kind, constants | more), delimiter, loose)
+    return Choices(kind, coalition, uses, _constants(kind, constants | more), delimiter, loose=loose)
 
 
 def _more(
@@ -162,10 +168,11 @@ def _read_use(kind: type[Statement], given: Mapping[str, str], words: Mapping[in
     target = find_target(kind, texts.get("to", ""))
     typed = " ".join(texts.get("to", "").split())
     texts["to"] = target.path if target else NOT_USED if fold(typed) == NOT_USED else typed
-    if texts.get("style", "") not in STYLES:
-        texts.pop("style", None)
-    if texts.get("factor", "1") not in FACTORS:
-        texts.pop("factor", None)
+    for name, known in (
+        ("style", STYLES), ("factor", FACTORS), ("split", SPLITS), ("otherwise", OTHERWISE), ("rows", set(Together)),
+    ):  # fmt: skip
+        if texts.get(name) not in known:
+            texts.pop(name, None)
     listed = [one for _, one in sorted(words.items()) if one.get("word")]
     meant = {one["word"]: _plain(one.get("means", "")) for one in listed}
     if target is not None:
@@ -237,16 +244,50 @@ def _of_uses(choices: Choices) -> Iterator[Fault]:
         elif use.to != NOT_USED and use.to in taken:
             yield Fault(at, "said_twice", "Another column goes to this field already.")
         taken.add(use.to)
-        if use.to in targets and targets[use.to].reads is Reads.NUMBER and not use.style:
-            detail = "The numbers can be read in two ways: say which sign stands before their decimals."
-            yield Fault(f"/use.{number}.style", "undecided", detail)
+        if use.to in targets:
+            yield from _of_use(number, use, targets[use.to])
+            if use.currency and f"{targets[use.to].around}.currency" in choices.filled | set(choices.constants):
+                detail = "The currency stands beside the number, and something else says it too: leave one out."
+                yield Fault(at, "ambiguous", detail)
+
+
+def _of_use(number: int, use: Use, target: Target) -> Iterator[Fault]:
+    if target.reads is Reads.NUMBER and not use.style:
+        detail = "The numbers can be read in two ways: say which sign stands before their decimals."
+        yield Fault(f"/use.{number}.style", "undecided", detail)
+    for nth, means in enumerate(use.words.values()):
+        fault = _wrong(target, means) if means and means != NOT_SAID else None
+        if fault is not None:
+            yield Fault(f"/use.{number}.means.{nth}", "value_error", fault)
+
+
+def _wrong(target: Target, said: str) -> str | None:
+    """Why something that was typed for a field cannot stand there, as far as that needs no statement around it."""
+    match target.reads:
+        case Reads.WORDS if said not in target.options:
+            return "Pick one from the list."
+        case Reads.NAMES if find_actor(said) is None:
+            return "No actor goes by that name, or several do. Write another name of theirs, or a code."
+        case Reads.NUMBER if not _NUMBER.fullmatch(said):
+            return "Write a number such as 30000 or 2.5."
+        case Reads.DATE:
+            try:
+                parse_edtf(said)
+            except ValueError:
+                return "Write a date such as 2025-07-10, July 2025, by 17 March 2025."
+    return None
+
+
+_NUMBER = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,6})?")
 
 
 def _of_constant(choices: Choices, path: str, columns: tuple[str, ...]) -> Iterator[Fault]:
-    at = f"/{CONSTANT}{path}"
+    at, said = f"/{CONSTANT}{path}", choices.constants[path]
     if path in choices.filled:
         yield Fault(at, "said_twice", "A column goes to this field already.")
-    elif any(name not in columns for name in columns_in(choices.constants[path])):
+    elif not columns_in(said) and (detail := _wrong(targets_of(choices.kind)[path], said)):
+        yield Fault(at, "value_error", detail)
+    elif any(name not in columns for name in columns_in(said)):
         yield Fault(at, "unknown_column", "What stands in braces has to be the heading of a column.")
 
 
@@ -265,12 +306,14 @@ def _ends_twice(choices: Choices) -> Iterator[Fault]:
     """Exact numbers beside their ends."""
     targets = targets_of(choices.kind)
     said = choices.filled | set(choices.constants)
-    for number, use in enumerate(choices.uses):
-        if use.to.endswith(f".{EXACTLY}") and use.to in targets:
-            within = targets[use.to].within
-            if any(f"{within}.{end}" in said for end in ("min", "max", "min_amount", "max_amount")):
-                detail = "This is exact: leave out the columns with its ends, or pick one of them here."
-                yield Fault(f"/use.{number}.to", "ambiguous", detail)
+    places = {use.to: f"use.{number}.to" for number, use in enumerate(choices.uses)}
+    places |= {path: f"{CONSTANT}{path}" for path in choices.constants}
+    for path, place in places.items():
+        if path.endswith(f".{EXACTLY}") and path in targets:
+            around = targets[path].around
+            if any(f"{around}.{end}" in said for end in ("min", "max", "min_amount", "max_amount")):
+                detail = "This is exact: leave out what says its ends, or say one of them here."
+                yield Fault(f"/{place}", "ambiguous", detail)
 
 
 def used_again(choices: Choices, number: int) -> Choices:

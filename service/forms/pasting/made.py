@@ -12,7 +12,17 @@ from pydantic import BaseModel
 from service.domain.errors import Invalid
 from service.domain.statement import Statement
 from service.forms.fields import kind_of
-from service.forms.pasting.choices import NOT_SAID, NOT_USED, Choices, Use, find_kind
+from service.forms.pasting.choices import (
+    FACTORS,
+    NOT_SAID,
+    NOT_USED,
+    OTHERWISE,
+    SPLITS,
+    STYLES,
+    Choices,
+    Use,
+    find_kind,
+)
 from service.forms.pasting.targets import BASIS, EDTF, OCCURRED, Reads, Target, targets_of
 from service.reading.mapping import Impossible, Otherwise, Rule, Together, columns_in, parse_mapping
 from service.reading.mapping import Mapping as MappingFile
@@ -34,7 +44,7 @@ class _Maker:
     def __init__(self, choices: Choices) -> None:
         self._choices = choices
         self._targets = targets_of(choices.kind)
-        self._made: Json = {"version": 1}
+        self._made: Json = {"version": 1} | ({"title": choices.title} if choices.title else {})
         self._lists: dict[str, Json] = {"words": {}, "dates": {}, "numbers": {}}
 
     def make(self) -> Json:
@@ -73,19 +83,22 @@ class _Maker:
         elif known := _known(use):
             rule["words"] = target.path
             self._lists["words"][target.path] = {
-                "known": known, "otherwise": str(_OTHERWISE.get(target.reads, Otherwise.KEEP))
+                "known": known, "otherwise": use.otherwise or str(_OTHERWISE.get(target.reads, Otherwise.KEEP))
             }  # fmt: skip
         if self._choices.is_grouped and use.rows != Together.SAME:
             rule["rows"] = use.rows
-        by_its_bounds = target.path == OCCURRED and BASIS in self._choices.filled | set(self._choices.constants)
-        for name in (EDTF,) if by_its_bounds else target.fills:
+        for name in self._names(target):
             yield name, dict(rule)
         if use.currency and target.reads is Reads.NUMBER:
-            yield f"{target.within}.currency", {"column": use.column, "currency": target.path}
+            yield f"{target.around}.currency", {"column": use.column, "currency": target.path}
+
+    def _names(self, target: Target) -> tuple[str, ...]:
+        """The fields of a mapping that a field fills: of a date alone, where something else says how it is known."""
+        said = self._choices.filled | set(self._choices.constants)
+        return (EDTF,) if target.path == OCCURRED and BASIS in said else target.fills
 
     def _same_in_all(self, target: Target, text: str, fields: dict[str, Json]) -> None:
-        filled = self._choices.filled | set(self._choices.constants)
-        for name in (EDTF,) if target.path == OCCURRED and BASIS in filled else target.fills:
+        for name in self._names(target):
             if columns_in(text):
                 joined = {"rows": str(Together.JOIN)} if self._choices.is_grouped else {}
                 fields[name] = {"text": text, **joined}
@@ -95,7 +108,7 @@ class _Maker:
     def _only_with(self, path: str, target: Target, fields: dict[str, Json]) -> None:
         """What is a part of something that a row may lack is left out with it: no unit without a number."""
         main = self._main_of(target.within, fields)
-        for name in target.fills:
+        for name in self._names(target):
             rule = fields.get(name, {})
             goes_along = "constant" in rule or path.endswith((".unit", ".currency"))
             if rule and main is not None and name != main and goes_along:
@@ -114,9 +127,9 @@ class _Maker:
 
 
 def _known(use: Use) -> dict[str, str]:
-    """The words that have to be told; none where each is spelled as its field has it."""
+    """The words that have to be told; none where each is spelled as its field has it, and no file had them."""
     known = {word: "" if means == NOT_SAID else means for word, means in use.words.items() if means}
-    return {} if all(word == means for word, means in known.items()) else known
+    return {} if not use.otherwise and all(word == means for word, means in known.items()) else known
 
 
 def _columns_of(rule: Json) -> list[str]:
@@ -150,11 +163,21 @@ def read_back(mapping: MappingFile, columns: tuple[str, ...]) -> Choices | None:
     if kind is None or "coalition" not in mapping.constants:
         return None
     choices = _Back(kind, mapping).choices(columns)
+    if not _can_be_typed(choices):
+        return None
     try:
         again = parse_mapping(write_mapping(choices).encode())
     except (Invalid, KeyError):  # of fields that no page has, such as a second source
         return None
     return choices if _said(again) == _said(mapping) else None
+
+
+def _can_be_typed(choices: Choices) -> bool:
+    """Whether all of it has room in the fields of a page, which are lines, and lists of what may be chosen."""
+    lines = (*choices.constants.values(), *(means for use in choices.uses for means in use.words.values()))
+    chosen = ((use.otherwise in OTHERWISE, use.split in SPLITS, use.factor in FACTORS) for use in choices.uses)
+    known = all(map(all, chosen)) and all(not use.style or use.style in STYLES for use in choices.uses)
+    return known and not any("\n" in line for line in lines)
 
 
 class _Back:
@@ -180,7 +203,10 @@ class _Back:
                 self._constants[path] = text
         uses = tuple(self._in_order(columns))
         mapping = self._mapping
-        return Choices(self._kind, mapping.constants["coalition"], uses, self._constants, mapping.table.delimiter)
+        return Choices(
+            self._kind, mapping.constants["coalition"], uses, self._constants, mapping.table.delimiter,
+            mapping.title or "",
+        )  # fmt: skip
 
     def _take(self, path: str, rule: Rule) -> None:
         if rule.currency is not None:
@@ -203,8 +229,9 @@ def _use(mapping: MappingFile, rule: Rule, path: str) -> Use:
     assert rule.column is not None
     given: Json = {"split": rule.split or "", "rows": str(rule.rows)}
     if rule.words is not None:
-        known = mapping.words[rule.words].known
-        given["words"] = {word: means or NOT_SAID for word, means in known.items()}
+        words = mapping.words[rule.words]
+        given["words"] = {word: means or NOT_SAID for word, means in words.known.items()}
+        given["otherwise"] = str(words.otherwise)
     if rule.date is not None:
         dates = mapping.dates[rule.date]
         given |= {

@@ -179,7 +179,7 @@ def _numbers(use: Use, target: Target, cells: Sequence[str]) -> Use:
     thousand.
     """
     best, most, values = use, -1, set[tuple[Decimal | None, ...]]()
-    for currency in (False, True) if target.within.endswith("money") else (False,):
+    for currency in (False, True) if target.around.endswith("money") else (False,):
         for scale in (False, True):
             before = most
             for style in STYLES:

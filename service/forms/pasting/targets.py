@@ -49,6 +49,11 @@ class Target:
         return Reads.CURRENCY if self.field.name == "currency" else _READS.get(self.field.widget, Reads.TEXT)
 
     @property
+    def around(self) -> str:
+        """The path of what it is a part of."""
+        return self.path.rpartition(".")[0]
+
+    @property
     def takes_several(self) -> bool:
         """Whether one cell may hold several values."""
         return self.field.widget in _LISTS
