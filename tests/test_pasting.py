@@ -241,6 +241,7 @@ def test_what_a_contributor_pastes_waits_as_one_draft_and_is_recorded_together(d
             waits = press(client, page, "do", "record")
             assert waits.status_code == 303
             assert waits.headers["Location"].startswith("/admin/review/")
+        assert "Germany promises number 0." in get(client, waits.headers["Location"]).text
         assert size(client) == before
         client.cookies.set(COOKIE, begin_session(database, "ed"))
         drafts = client.get("/v1/drafts").json()["items"]
@@ -299,6 +300,19 @@ def test_a_table_that_is_none_is_refused_with_what_is_wrong_and_stays_on_the_pag
         assert told in sheet.text
         assert sheet.at_fault() == {"table"}
         assert sheet.data["table"][0].replace("\r", "") == table
+
+
+def test_what_parts_the_columns_can_be_said_and_stands_in_the_mapping_file(editor: TestClient) -> None:
+    table = "Country;Date, as announced;Summary, short\nGermany;13.7.2025;Something.\n"
+    assert "could be parted by comma and semicolon alike" in read(begin(editor, table)).text
+    page = read(begin(editor, table, delimiter="semicolon"))
+    same = {
+        "const__body__category": "air", "const__body__firmness": "announced", "const__subject": "air",
+        "const__sources__0__title": "T", "use__1__to": "When it was said or done", "use__2__to": "summary",
+    }  # fmt: skip
+    shown = read(press(editor, read(press(editor, page, "do", "look", **same)), "do", "look"))
+    assert "delimiter: semicolon" in shown.data["mapping"][0]
+    assert recorded(press(editor, shown, "do", "record"))[1] == 1
 
 
 def test_a_file_that_is_no_text_and_one_beside_what_is_pasted_are_refused(editor: TestClient) -> None:

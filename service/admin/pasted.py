@@ -15,16 +15,15 @@ from service.access import Caller, Role
 from service.admin.saving import outlook_of
 from service.admin.turning import Turn, title_of
 from service.database import snapshot
-from service.domain.errors import Fault, Invalid, RegistryError, Unavailable
+from service.domain.errors import Fault, RegistryError, Unavailable
 from service.domain.kinds import read_event
 from service.domain.statement import Event, Statement
 from service.domain.subject import keys_of
 from service.domain.telling_dates import tell_occurred
 from service.forms.fields import ordered
-from service.forms.pasting.sheets import MOST_ROWS
 from service.forms.told import tell_content
 from service.load.checked import Bad, Checked, Good, LeftOut, Spool
-from service.load.checking import check
+from service.load.checking import beside, check
 from service.log.codec import prepare
 from service.reading.mapping import Mapping
 from service.reading.opening import Form, open_rows
@@ -89,10 +88,10 @@ class Kept(NamedTuple):
 
 
 async def look(served: Services, caller: Caller, table: str, mapping: Mapping) -> Looked:
-    """What recording it would come to; raises `Invalid` where it cannot be read."""
+    """What recording a table, small enough for a page, would come to; raises `Invalid` where it cannot be read."""
     checked = await _check(served, caller, table, mapping)
     news = [one for one in checked if isinstance(one, Good) and one.is_new]
-    events = tuple(read_event(one.body, one.kind) for one in news)
+    events = await beside(lambda: tuple(read_event(one.body, one.kind) for one in news))
     async with snapshot(served.pool) as connection:
         statements = [event for event in events if isinstance(event, Statement)]
         similar = iter(await find_similar_to_each(connection, statements))
@@ -101,7 +100,7 @@ async def look(served: Services, caller: Caller, table: str, mapping: Mapping) -
         for one, event in zip(news, events, strict=True)
     }
     twins = _twins(news)
-    lines = tuple(_line(one, alike.get(one.first, ()), twins.get(one.first)) for one in checked)
+    lines = await beside(lambda: tuple(_line(one, alike.get(one.first, ()), twins.get(one.first)) for one in checked))
     if not events:
         return Looked(lines, events)
     try:
@@ -119,9 +118,6 @@ async def _check(served: Services, caller: Caller, table: str, mapping: Mapping)
     with Spool() as spool:
         rows = open_rows(file, Form.CSV, mapping)
         await check(rows, spool, served.pool, client=f"import/{caller.owner}", passed=lambda: None)
-        if spool.rows > MOST_ROWS:
-            detail = f"The table has more than {MOST_ROWS:,} rows; send it with ./run import or POST /v1/import."
-            raise Invalid(detail, Fault("/table", "too_many_rows", detail))
         return list(spool)
 
 
