@@ -35,7 +35,8 @@ _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _ROW = re.compile(r"^\| (.+?) \| (.*) \|$", re.MULTILINE)
 _LINK = re.compile(r"\]\((?!https?://|#)([^)#\s]+)")
 _CODE = re.compile(r"`([^`]+)`")
-SCRIPT_COMMANDS = {"test", "check", "bench", "setup", "lock", "torture", "totals", "fuzz"}  # those of ./run itself
+# Those of ./run itself.
+SCRIPT_COMMANDS = {"test", "check", "bench", "setup", "lock", "torture", "totals", "fuzz", "pictures"}
 
 
 # The README's commands

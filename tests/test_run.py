@@ -67,6 +67,12 @@ def test_arguments_reach_the_right_program(run: Any, arguments: list[str], comma
     assert run.plan(arguments) == [command]
 
 
+def test_pictures_are_taken_with_the_browser_of_the_tests(run: Any) -> None:
+    browser, pictures = run.plan(["pictures", "start"])
+    assert browser == run.plan(["test"])[-2]
+    assert pictures == ["python", "-m", "tests.browser.pictures", "start"]
+
+
 def test_set_up_alone_does_nothing_more(run: Any) -> None:
     assert run.plan(["setup"]) == []
 

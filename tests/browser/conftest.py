@@ -15,7 +15,7 @@ from tests.people import add_person
 from tests.processes import exchange
 from tests.registry import TOKEN, allow
 
-PEOPLE = {"ann": Role.ADMIN, "ed": Role.EDITOR, "eve": Role.EDITOR, "con": Role.CONTRIBUTOR}
+PEOPLE = {"ann": Role.ADMIN, "ed": Role.EDITOR, "eve": Role.EDITOR, "app": Role.APPROVER, "con": Role.CONTRIBUTOR}
 
 
 class Site(NamedTuple):
@@ -49,6 +49,7 @@ def site(script: bool, server_url: str, template: str) -> Iterator[Site]:
         allow(url)
         for login, role in PEOPLE.items():
             add_person(url, login, role)
+            allow(url, f"pr_of_{login}", role, login)
         with served(url) as base:
             port = int(base.rpartition(":")[2])
             headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}

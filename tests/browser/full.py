@@ -28,10 +28,6 @@ class Full(NamedTuple):
     url: str
     pages: dict[str, str]  # the addresses of pages, by what is shown
 
-    def call(self, login: str, path: str, content: Json | None = None, **headers: str) -> Json:
-        """Sends something to the API with somebody's token; it must be taken."""
-        return call(self.base, login, path, content, **headers)
-
 
 def call(base: str, login: str, path: str, content: Json | None = None, **headers: str) -> Json:
     """Sends something to the API with somebody's token; it must be taken."""
@@ -46,14 +42,20 @@ def call(base: str, login: str, path: str, content: Json | None = None, **header
 @contextmanager
 def full(server_url: str, template: str) -> Iterator[Full]:
     """A registry with the seeds, four people, and notes, drafts, tokens and a webhook of theirs."""
-    with fresh_database(server_url, template) as url:
-        for login, role in PEOPLE.items():
-            add_person(url, login, role, NAMES[login])
-            allow(url, f"pr_of_{login}", role, login)
-        _apart(lambda: asyncio.run(_load(url)))
-        with served(url, webhook_networks="127.0.0.0/8") as base, socket() as nobody:
-            nobody.bind(("127.0.0.1", 0))  # where nobody listens
-            yield Full(base, url, _fill(base, url, f"http://127.0.0.1:{nobody.getsockname()[1]}/hook"))
+    with fresh_database(server_url, template) as url, filled(url) as made:
+        yield made
+
+
+@contextmanager
+def filled(url: str) -> Iterator[Full]:
+    """The same over a database that is there, and migrated."""
+    for login, role in PEOPLE.items():
+        add_person(url, login, role, NAMES[login])
+        allow(url, f"pr_of_{login}", role, login)
+    _apart(lambda: asyncio.run(_load(url)))
+    with served(url, webhook_networks="127.0.0.0/8") as base, socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # where nobody listens
+        yield Full(base, url, _fill(base, url, f"http://127.0.0.1:{nobody.getsockname()[1]}/hook"))
 
 
 def _apart(work: Any) -> None:
@@ -101,9 +103,7 @@ def _fill(base: str, url: str, hook_url: str) -> dict[str, str]:
     note("retracted", "wrong", "retraction", {"reason": "entry_error", "note": "It was about another country."})
     record("long", MEETING)
     drafts = [
-        call(base, "con", "/v1/statements", statement(actors=["NL"], subject="mine-hunters", summary=summary))["draft"][
-            "id"
-        ]
+        call(base, "con", "/v1/statements", {**SHIPS, "summary": summary})["draft"]["id"]
         for summary in ("The Hague offers two ships against mines.", "The Hague might send a frigate.")
     ]
     call(base, "eve", f"/v1/drafts/{drafts[1]}/return", {"reason": "Which frigate, and when? The source says more."})
@@ -140,6 +140,7 @@ CORRECTION: Json = {
     "reason": "source_corrected",
     "note": "The paper had the day wrong, and the number with it.",
 }
+SHIPS: Json = statement(actors=["NL"], subject="mine-hunters", body={"category": "maritime", "firmness": "announced"})
 MEETING: Json = statement(
     "meeting.held",
     subject="many-at-the-table",
