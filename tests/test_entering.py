@@ -10,7 +10,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from starlette.testclient import TestClient
 
+from service.admin.turning import title_of
 from service.domain.kinds import KINDS, STATEMENTS
+from service.domain.subject import SubjectKey
 from service.forms.fields import form_of, kind_of
 from service.forms.reading import fill_form
 from tests.pages import Sheet, event_at, get, press, read
@@ -230,6 +232,23 @@ def test_a_preview_tells_what_is_otherwise_on_the_day_itself_where_that_is_not_s
     shown = read(press(editor, get(editor, f"/admin/events/{event_id}/retraction"), "do", "preview", reason="other"))
     assert f"As of 12 March 2025. Subject Without it With it {named} declared intent announced" in shown.text
     assert f"{named} committed unchanged" in shown.text
+
+
+def test_a_preview_names_what_is_otherwise_where_the_few_words_stay_the_same(editor: TestClient) -> None:
+    for day, condition in (("2025-03-10", "ceasefire_in_force"), ("2025-09-04", "peace_agreement")):
+        stated = f"{NEW}?coalition=willing&kind=pledge.stated&body.conditions.0.kind={condition}"
+        press(editor, get(editor, stated), "do", "save", **FILLED | {"occurred__edtf": day, "summary": f"On {day}."})
+    late = f"{NEW}?coalition=willing&kind=pledge.stated&body.conditions.0.kind=mandate"
+    page = read(press(editor, get(editor, late), "do", "preview", **FILLED | {"occurred__edtf": "12 March 2025"}))
+    named = "United Kingdom: ground troops announced, conditional"
+    assert f"Without it With it {named} announced, conditional, with other conditions" in page.text
+    assert f"As of now. Subject Now Then {named} unchanged" in page.text
+    page = read(press(editor, get(editor, late), "do", "preview", **FILLED | {"occurred__edtf": "2025-10-01"}))
+    assert f"As of now. Subject Now Then {named} announced, conditional, with other conditions" in page.text
+
+
+def test_the_title_of_a_subject_keeps_the_date_in_it() -> None:
+    assert title_of(SubjectKey("willing", "meeting", "leaders-paris-2026-01-06", "")) == "leaders paris 2026-01-06"
 
 
 def test_a_preview_of_what_time_has_overtaken_tells_both(editor: TestClient) -> None:

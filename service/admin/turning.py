@@ -1,5 +1,6 @@
 """Where subjects stand, and would stand: now, and at the moment of which something late speaks."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple, Self
@@ -12,7 +13,7 @@ from service.domain.coalition import REGISTRATION
 from service.domain.dates import parse_edtf
 from service.domain.statement import Statement
 from service.domain.subject import SubjectKey
-from service.domain.telling import describe
+from service.domain.telling import describe, with_other
 from service.segments.query import Point, References, Scope, StateRow, states_at
 from service.trial import Trial
 
@@ -26,13 +27,16 @@ class Turn(NamedTuple):
 
     @property
     def moves(self) -> bool:
-        """Whether it would stand otherwise, as far as a few words say."""
+        """Whether it would stand otherwise."""
         return self.before != self.after
 
     @classmethod
     def of(cls, key: SubjectKey, before: Json | None, after: Json | None) -> Self:
         """A subject by what an answer says of it."""
-        return cls(title_of(key), words_of(key, before), words_of(key, after))
+        was, becomes = words_of(key, before), words_of(key, after)
+        if was == becomes and before is not None and after is not None:
+            becomes += with_other(before, after)  # such as its conditions, of which a few words say nothing
+        return cls(title_of(key), was, becomes)
 
 
 class Past(NamedTuple):
@@ -97,7 +101,10 @@ def title_of(key: SubjectKey) -> str:
     if key.slug == REGISTRATION and key.family == "coalition":
         return f"names of the coalition {key.coalition}"
     whose = f"{name_of(key.actor)}: " if key.actor else ""
-    return f"{whose}{key.slug.replace('-', ' ')}"
+    return f"{whose}{_BETWEEN_WORDS.sub(' ', key.slug)}"
+
+
+_BETWEEN_WORDS = re.compile(r"(?<![0-9])-|-(?![0-9])")  # not within a date
 
 
 def words_of(key: SubjectKey, shown: Json | None) -> str:

@@ -63,7 +63,7 @@ ecb: European Central Bank; ECB
 echr: European Court of Human Rights; ECtHR; ECHR
 eib: EIB; European Investment Bank
 epc: European Political Community
-eu: European Union; EU
+eu: European Union; EU; ЄС; ЕС
 european-commission: European Commission; EU Commission
 european-council: European Council
 european-parliament: European Parliament; EU Parliament
@@ -109,7 +109,9 @@ CV: Cabo Verde
 CZ: Czech Republic
 DE: Federal Republic of Germany; FRG
 FR: French Republic
-GB: UK; Great Britain; Britain; United Kingdom of Great Britain and Northern Ireland
+GB: UK; Great Britain; Britain; United Kingdom of Great Britain and Northern Ireland; \
+Großbritannien; Grande-Bretagne; Gran Bretaña; Gran Bretagna; Grã-Bretanha; Groot-Brittannië; \
+Великобританія; Сполучене Королівство
 GE: Republic of Georgia
 GR: Hellas; Hellenic Republic
 IE: Republic of Ireland; Eire
@@ -129,7 +131,8 @@ SZ: Swaziland
 TL: East Timor
 TR: Turkey; Republic of Türkiye; Republic of Turkey
 UA: The Ukraine
-US: USA; United States of America; America; U.S.
+US: USA; United States of America; America; U.S.; США; \
+Vereinigte Staaten von Amerika; États-Unis d'Amérique; Estados Unidos de América
 VA: Vatican; Holy See; Vatican City State
 XK: Republic of Kosovo; Kosova
 """

@@ -107,10 +107,14 @@ def _verb(effect: Effect) -> str:
 
 
 def _otherwise(before: Json, after: Json) -> str:
+    again = ", said again" if before.get("statement_count", 0) < after.get("statement_count", 0) else ""
+    return with_other(before, after) or again
+
+
+def with_other(before: Json, after: Json) -> str:
+    """What two states that few words call the same do not say alike, to go behind these words; else nothing."""
     names = [name for name in after if name not in _BOOKKEEPING and before.get(name) != after[name]]
-    if names:
-        return f", with other {_joined([_NAMES.get(name, _plain(name)) for name in names])}"
-    return ", said again" if before.get("statement_count", 0) < after.get("statement_count", 0) else ""
+    return f", with other {_joined([_NAMES.get(name, _plain(name)) for name in names])}" if names else ""
 
 
 def describe(family: str, shown: Json) -> str:
