@@ -2,7 +2,7 @@
 
 The rooms, in the order in which a request flows through them:
 
-    cli, main     start the service and wire the rooms together
+    cli, server   commands; the web server, until a signal stops it; `main` wires the rooms together
     load          imports of files, and the seeds, through the same write path
     api           the door for programs: HTTP in, JSON out; `admin` the door for people: pages and forms
     web           what the doors share: errors, the caller's rights, the basis of an answer

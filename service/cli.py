@@ -15,13 +15,11 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterat
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Any, BinaryIO, NoReturn, TypeVar
 
 import orjson
 import psycopg
 import typer
-import uvicorn
 from psycopg_pool import PoolTimeout
 from pydantic import ValidationError
 from rich.console import Console
@@ -37,11 +35,9 @@ from service.accounts.people import (
     disable_person,
     enable_person,
     get_person,
-    is_anybody_there,
     list_people,
     parse_person,
 )
-from service.api.imports import states_of
 from service.database import Connection, Pool, open_pool
 from service.domain.dates import render_instant
 from service.domain.errors import RegistryError
@@ -55,7 +51,6 @@ from service.load.room import room_on_disk
 from service.load.told import told_fault, told_outlook, told_refused
 from service.log.codec import SALT_BYTES
 from service.log.read import event_json, read_events
-from service.main import create_app
 from service.migrate import check_rules
 from service.migrate import migrate as migrate_database
 from service.postgres import PostgresError, is_running, private_postgres
@@ -65,9 +60,7 @@ from service.reading.row import Rows
 from service.record import Recorder
 from service.segments import rebuild as rebuilding
 from service.settings import Settings
-from service.web.document import Application
-from service.web.malformed import protocol
-from service.web.serving import Services
+from service.trial import Trial
 
 ROOT = Path(__file__).resolve().parent.parent
 SEEDS = ROOT / "seeds"
@@ -100,84 +93,14 @@ def serve(*, seeds: Annotated[bool, typer.Option(help="Load the seeds first.")] 
             added = asyncio.run(_with_recorder(url, lambda recorder: load_seeds(recorder, SEEDS)))
             _announce(journal, f"seeds: {added} new")
         secret = None if settings.database_url else _local_token(settings, url)
-        config = uvicorn.Config(
-            create_app(settings.model_copy(update={"database_url": url}), journal=journal),
-            host=settings.host,
-            port=settings.port,
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=3,
-            proxy_headers=bool(settings.trusted_proxies),
-            forwarded_allow_ips=settings.trusted_proxies,
-            http=protocol(head_seconds=settings.head_seconds, stall_seconds=settings.stall_seconds),
-        )
-        server = _Server(config, secret)
+        from service.server import serve_until_stopped  # noqa: PLC0415 - no other command loads the web's libraries
+
         try:
-            with contextlib.suppress(KeyboardInterrupt):
-                server.run()
-        except SystemExit:  # of the web server, which has said why
+            started = serve_until_stopped(settings.model_copy(update={"database_url": url}), journal, secret)
+        except SystemExit:
             _fail("The service cannot start; see above. Where the port is taken, set PORT to another; 0 takes any.")
-        finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, lambda *_: None)  # PostgreSQL is ended in peace
-    if not server.started:
+    if not started:
         raise typer.Exit(1)
-
-
-class _Server(uvicorn.Server):
-    """Says where it serves once it does, with the port that it was given."""
-
-    def __init__(self, config: uvicorn.Config, secret: str | None) -> None:
-        super().__init__(config)
-        self._secret = secret
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Ends the live streams and the deliveries first: the server waits for every answer to come to its end.
-
-        A stop is short, and no further signal cuts it shorter: what is being written would be left without an answer.
-        """
-        if self.should_exit:
-            return
-        served = getattr(getattr(self.config.app, "state", None), "services", None)
-        if served is not None:
-            served.feed.close()
-            served.courier.close()
-        _LOGGER.info("stopping on signal %s", sig)
-        super().handle_exit(sig, frame)
-
-    async def startup(self, sockets: Any = None) -> None:  # noqa: ANN401 - uvicorn's signature
-        """Starts, then prints the address, the local token, and how to sign in."""
-        await super().startup(sockets)
-        if not self.started:
-            return
-        host, port = self.servers[0].sockets[0].getsockname()[:2]
-        shown = f"[{host}]" if ":" in host else host
-        print(f"address: http://{shown}:{port}")
-        _LOGGER.info("serving at http://%s:%s", shown, port)
-        if self._secret:
-            print(f"token:   {self._secret}")
-        else:
-            print("token:   make one with ./run token new --role editor")
-        print(f"sign in: {await self._way_in(host, port)}")
-        sys.stdout.flush()
-
-    async def _way_in(self, host: str, port: int) -> str:
-        """The page to sign in on; as long as there is nobody who can, a link that makes the first admin, once."""
-        app = self.config.app
-        assert isinstance(app, Application)
-        served: Services = app.state.services
-        base = _base(served.settings, host, port)
-        async with served.pool.connection() as connection:
-            if await is_anybody_there(connection):
-                return f"{base}/admin"
-            lasts = timedelta(hours=served.settings.link_hours)
-            return base + await make_link(connection, None, by=None, lasts=lasts)
-
-
-def _base(settings: Settings, host: str, port: int) -> str:
-    """Where people reach the service: what is set, else where it listens; on all addresses is on this machine too."""
-    here = "localhost" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host  # noqa: S104 - no binding
-    return settings.public_url or f"http://{here}:{port}"
 
 
 @app.command()
@@ -243,12 +166,18 @@ async def _import(
             await wanted.check(rows, lambda: progress(os.lseek(source.fileno(), 0, os.SEEK_CUR), size))
         stale_after, done = _settings().stale_after_days, 0
         with _bar("trying out" if dry_run else "importing", "rows") as progress:
-            trying = wanted.try_out(lambda trial: states_of(trial, stale_after)) if dry_run else wanted.record()
+            trying = wanted.try_out(lambda trial: _states_of(trial, stale_after)) if dry_run else wanted.record()
             async for told in trying:
                 write(b"".join(orjson.dumps(row) + b"\n" for row in told))
                 done += len(told)
                 progress(done, spool.rows)
         return wanted
+
+
+def _states_of(trial: Trial, stale_after_days: int) -> list[dict[str, Any]]:
+    from service.api.imports import states_of  # noqa: PLC0415 - only a dry run loads the web's libraries
+
+    return states_of(trial, stale_after_days)
 
 
 def _tell(lines: Iterable[str]) -> None:
@@ -373,7 +302,7 @@ def link_user(login: Annotated[str, typer.Argument(help="as `user list` shows it
 async def _link(connection: Connection, login: str) -> str:
     settings = _settings()
     path = await make_link(connection, login, by=None, lasts=timedelta(hours=settings.link_hours))
-    return _base(settings, settings.host, settings.port) + path
+    return settings.address(settings.host, settings.port) + path
 
 
 @user_app.command("list")

@@ -116,3 +116,9 @@ class Settings(BaseSettings):
     def _are_networks(cls, text: str) -> str:
         parse_networks(text)
         return text
+
+    def address(self, host: str, port: int) -> str:
+        """Where people reach the service: what is set, else where it listens, which may be on all addresses."""
+        everywhere = host in ("0.0.0.0", "::")  # noqa: S104 - no binding
+        here = "localhost" if everywhere else f"[{host}]" if ":" in host else host
+        return self.public_url or f"http://{here}:{port}"
