@@ -64,8 +64,15 @@ def open_window(chromium: Browser, site: Site, script: bool) -> Open:
     return partial(window, chromium, site.base, site.url, script=script)
 
 
-@pytest.fixture
-def editor(open_window: Open) -> Iterator[Window]:
-    """A window in which an editor is signed in."""
-    with open_window("ed") as made:
+@pytest.fixture(scope="module")
+def kept_window(chromium: Browser, site: Site, script: bool) -> Iterator[Window]:
+    """A window in which an editor goes on from test to test."""
+    with window(chromium, site.base, site.url, "ed", script=script) as made:
         yield made
+
+
+@pytest.fixture
+def editor(kept_window: Window) -> Iterator[Window]:
+    """The window of an editor."""
+    yield kept_window
+    kept_window.check()

@@ -125,7 +125,12 @@ class Window:
 
     def __exit__(self, *_: object) -> None:
         self.context.close()
-        assert not self.complaints, "\n".join(self.complaints)
+        self.check()
+
+    def check(self) -> None:
+        """Fails where something has gone wrong in it so far."""
+        found, self.complaints = self.complaints, []
+        assert not found, "\n".join(found)
 
     # --- what a person does -------------------------------------------------------------------------------------------
 
@@ -154,7 +159,14 @@ class Window:
         """As many keystrokes as there are characters."""
         self.keys += len(text)
         self.written += len(text)
-        self.page.keyboard.type(text)
+        if self.script:
+            self.page.keyboard.type(text)
+        else:  # nothing listens to single keys, but a list that is searched by its first letters
+            self._write(text)
+
+    def _write(self, text: str) -> None:
+        is_list = self.page.evaluate("document.activeElement instanceof HTMLSelectElement")
+        (self.page.keyboard.type if is_list else self.page.keyboard.insert_text)(text)
 
     # --- what is known of it ------------------------------------------------------------------------------------------
 
