@@ -137,6 +137,17 @@ def test_what_is_wrong_stands_at_its_field_and_everything_stays_filled_in(editor
     assert said(editor, event_at(mended))["body"]["quantity"] == {"min": 500, "max": 500, "unit": "persons"}
 
 
+def test_what_is_wrong_is_told_for_who_writes_and_not_for_who_sends(editor: TestClient) -> None:
+    wrong = {"occurred__edtf": "3.4.2025", "body__claimed_participants": "about 35", "actors": "Atlantis"}
+    page = read(press(editor, form(editor, "meeting.held"), "do", "save", subject="Talks", **wrong))
+    assert {"occurred.edtf", "body.claimed_participants", "actors"} <= page.at_fault()
+    assert "of 3/4/2025 nobody can tell which number is the day" in page.text
+    assert "Write a whole number, in digits." in page.text
+    assert "a person, or a group without a name, is picked below" in page.text
+    assert "Send " not in page.text
+    assert "EDTF" not in page.text
+
+
 def test_a_list_grows_and_shrinks_by_its_buttons_and_nothing_is_recorded(editor: TestClient) -> None:
     before = size(editor)
     page = read(press(editor, form(editor), "add", "body.conditions", **FILLED))

@@ -78,6 +78,11 @@ _POINTS: Final = range(10, 36)
 _OWN, _ENGLISH, _FOREIGN = range(3)
 _HASH_LENGTH: Final = 12
 _SUGGESTIONS: Final = 3
+CODES: Final = (
+    "Send a country's ISO code or name, an organisation such as org:nato, or person:, group:, coalition: or force: "
+    "and a slug."
+)
+"""What may be sent for an actor."""
 _NAME_FIELDS: Final = ("name", "official_name", "common_name")
 
 
@@ -276,10 +281,7 @@ def _unknown(folded: str) -> str:
     if codes:
         named = ", ".join(f"{name_of(code)} ({code})" for code in codes)
         return f"No actor goes by that code or name. Near to it: {named}."
-    return (
-        "No actor goes by that code or name. Send a country's ISO code or name, an organisation such as "
-        "org:nato, or person:, group:, coalition: or force: and a slug."
-    )
+    return f"No actor goes by that code or name. {CODES}"
 
 
 def _near(folded: str) -> list[str]:

@@ -48,10 +48,11 @@ _MAX_MINUTES: Final = 59
 
 _LAST_HOUR: Final = timedelta(days=1) - TICK
 
-_HELP: Final = (
+HELP: Final = (
     "Send an EDTF expression such as 2025-07-10, 2025-03, 2025, 2025-11~, 2025-21 (spring), 202X, "
     "2025-03-24/2025-03-30, ../2025-03-17 (on or before) or 2025-07-10T14:30:00Z."
 )
+"""What may be sent for a date."""
 _AS_OF_HELP: Final = (
     "Send a date such as 2025-07-10 (the end of that day, UTC), a month such as 2025-07, a year such as "
     "2025, or an instant with its offset such as 2025-07-10T14:30:00Z."
@@ -89,7 +90,7 @@ def parse_edtf(text: str) -> Bounds:
 
     Raises ValueError, with a sentence that says what to send instead, for anything else.
     """
-    _require_plain(text, _HELP)
+    _require_plain(text, HELP)
     if "/" not in text:
         return _parse_single(text)
     start, _, end = text.partition("/")
@@ -271,8 +272,8 @@ def _reason(text: str) -> str:
     if _LOCAL.match(text):
         return _LOCAL_TIME
     if text in ("", ".."):
-        return f"A date cannot be open on its own. {_HELP}"
-    return f"That is not a date the registry can read. {_HELP}"
+        return f"A date cannot be open on its own. {HELP}"
+    return f"That is not a date the registry can read. {HELP}"
 
 
 def _require_edtf(text: str) -> str:

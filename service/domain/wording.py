@@ -23,7 +23,8 @@ _FORMS = {
     EVENT_ID: "Use the id of an event, as the registry gave it.",
 }
 _OBJECT, _LIST = "This is no object: send its fields in braces.", "This is no list: send it in square brackets."
-_WHOLE, _TRUTH = "Send a whole number, without quotation marks.", "Send true or false, without quotation marks."
+WHOLE = "Send a whole number, without quotation marks."
+_TRUTH = "Send true or false, without quotation marks."
 _NUMBER = "Send a number, such as 1000000."
 _DAY, _INSTANT = "Send a day, such as 2025-07-10.", "Send an instant, such as 2025-07-10T12:00:00Z."
 _PLAIN: dict[str, str] = {
@@ -36,10 +37,10 @@ _PLAIN: dict[str, str] = {
     "dict_type": _OBJECT,
     "tuple_type": _LIST,
     "list_type": _LIST,
-    "int_type": _WHOLE,
-    "int_parsing": _WHOLE,
-    "int_parsing_size": _WHOLE,
-    "int_from_float": _WHOLE,
+    "int_type": WHOLE,
+    "int_parsing": WHOLE,
+    "int_parsing_size": WHOLE,
+    "int_from_float": WHOLE,
     "bool_type": _TRUTH,
     "bool_parsing": _TRUTH,
     "decimal_type": _NUMBER,

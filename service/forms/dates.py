@@ -3,7 +3,7 @@
 from typing import Final, NamedTuple
 
 from service.domain.dates import parse_edtf
-from service.reading.mapping import Dates, Pattern
+from service.reading.mapping import Dates, Order, Pattern
 from service.reading.phrases import parse_phrase
 
 WRITTEN: Final = tuple(
@@ -23,7 +23,7 @@ WRITTEN: Final = tuple(
     )
 )
 """How dates are put into words."""
-_DATES: Final = Dates(patterns=WRITTEN)
+_DATES: Final = tuple(Dates(patterns=WRITTEN, order=order) for order in Order)
 
 
 class Precision(NamedTuple):
@@ -45,9 +45,9 @@ _LENGTHS: Final = {"day": 10, "month": 7, "year": 4}  # of a date to the day, th
 
 
 def parse_written(text: str) -> str:
-    """The EDTF of a date as people write it: EDTF itself, or words such as "by 17 March 2025".
+    """The EDTF of a date as people write it: EDTF itself, words such as "by 17 March 2025", or 25.11.2025.
 
-    What is no date stays as it was written: the model says what is wrong with it.
+    What is no date, or may be two, as 3/4/2025 may, stays as it was written: the model says what is wrong with it.
     """
     try:
         parse_edtf(text)
@@ -55,11 +55,16 @@ def parse_written(text: str) -> str:
         pass
     else:
         return text
+    read = {edtf for dates in _DATES if (edtf := _read(text, dates))}
+    return read.pop() if len(read) == 1 else text
+
+
+def _read(text: str, dates: Dates) -> str | None:
     try:
-        phrase = parse_phrase(text, _DATES)
+        phrase = parse_phrase(text, dates)
     except ValueError:
-        return text
-    return text if phrase is None else phrase.edtf
+        return None
+    return None if phrase is None else phrase.edtf
 
 
 def parse_picked(precision: str, date: str, until: str, *, about: bool) -> str:

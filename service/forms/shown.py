@@ -10,6 +10,7 @@ from service.domain.telling_dates import tell_date, tell_occurred
 from service.forms.dates import PRECISIONS, Precision, parse_written
 from service.forms.fields import Field, Form, Section, Widget
 from service.forms.reading import PICKED, Data, Filled, Unclear, tell_actors
+from service.forms.words import for_writing
 
 MOST_RADIOS = 4
 """Up to so many options are shown all at once; more are in a list that opens."""
@@ -90,7 +91,7 @@ def show(form: Form, filled: Filled, faults: Sequence[Fault] = (), *, add: str =
     for fault in every:
         name = _place(fault, bare)
         name = filled.instead.get(name or "", name)
-        detail = fault.detail if name is None else _said_by_label(fault.detail, name, bare)
+        detail = fault.detail if name is None else for_writing(_said_by_label(fault.detail, name, bare))
         problems.append(Problem(detail) if name is None else Problem(detail, _label(name, bare), bare[name].id))
         placed.setdefault(name or "", []).append(detail)
     shown = _shown(form, _Shower(filled, placed, add))

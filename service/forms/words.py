@@ -2,6 +2,10 @@
 
 from typing import Final
 
+from service.domain.actors import CODES
+from service.domain.dates import HELP
+from service.domain.wording import WHOLE
+
 LABELS: Final = {
     "actors": "Who",
     "actor": "Actor",
@@ -170,3 +174,20 @@ def sentence_of(text: str | None) -> str:
     if not words:
         return ""
     return words[0].upper() + words[1:] + ("" if words.endswith((".", "…", "?")) else ".")
+
+
+_WRITTEN: Final = {
+    HELP: "Write one such as 2025-07-10, 10 July 2025, July 2025 or by 17 March 2025; of 3/4/2025 nobody can tell "
+    "which number is the day.",
+    WHOLE: "Write a whole number, in digits.",
+    CODES: "Write the name or the code of a country or an organisation; a person, or a group without a name, is picked "
+    "below.",
+    "Send ": "Write ",
+}
+
+
+def for_writing(detail: str) -> str:
+    """What is wrong, for whoever fills in a form: nothing is sent there, and nobody has to know EDTF or slugs."""
+    for sent, written in _WRITTEN.items():
+        detail = detail.replace(sent, written)
+    return detail
