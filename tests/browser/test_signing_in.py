@@ -75,3 +75,16 @@ def test_a_session_is_ended_from_another_and_its_stolen_cookie_is_worth_nothing(
         thief.keep(stolen)
         thief.open("/admin/statements/new")
         assert thief.path == "/admin/sign-in"
+
+
+def test_a_form_on_a_page_that_is_not_ours_does_nothing_here(open_window: Open, site: Site) -> None:
+    with open_window("ann") as on:
+        page = on.open("/admin/people/con")
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        page.goto("about:blank")
+        page.set_content(
+            f'<form method="post" action="{site.base}/admin/people/con/disable"><button>Win</button></form>'
+        )
+        on.click(page.get_by_role("button", name="Win"))
+        expect(page.locator("main")).to_contain_text("another site")
+        expect(on.open("/admin/people/con").get_by_text("Disable").first).to_be_visible()
