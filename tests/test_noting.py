@@ -265,7 +265,19 @@ def test_a_duplicate_is_marked_with_what_may_be_meant_at_hand(editor: TestClient
     taken = get(editor, f"/admin/events/{twin}/duplicates?original={original}")
     event_at(press(editor, taken, "do", "save"))
     assert effective(editor, twin)["duplicate_of"] == original
-    assert "a duplicate" in page_of(editor, twin).text
+    page = page_of(editor, twin)
+    assert "a duplicate" in page.text
+    summary = editor.get(f"/v1/events/{original}").json()["effective"]["summary"]
+    assert f"A duplicate of: {summary}" in page.text, "in words"
+
+
+def test_a_statements_page_leads_to_the_next_one_from_the_same_source(editor: TestClient) -> None:
+    page = page_of(editor, recorded(editor, sources=[{"title": "Fish & chips", "publisher": "A paper"}]))
+    (link,) = [link for link in page.links if link.startswith("/admin/statements/new?")]
+    kinds = get(editor, link)
+    assert "From the article “Fish & chips”" in kinds.text
+    chosen = read(press(editor, kinds, "kind", "pledge.delivered"))
+    assert chosen.data["sources.0.publisher"] == ["A paper"]
 
 
 def test_a_dispute_is_opened_and_settled(editor: TestClient) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
 import orjson
 from fastapi import Request
@@ -10,6 +11,7 @@ from starlette.responses import Response
 
 from service.access import Caller, Role
 from service.admin.guarding import pages, signed_in
+from service.admin.known import list_entered
 from service.admin.pages import render
 from service.admin.turning import title_of
 from service.database import Connection, snapshot
@@ -21,6 +23,7 @@ from service.domain.telling_dates import tell_occurred
 from service.drafts.approvals import Approved, find_approvals
 from service.drafts.queue import decides
 from service.forms.fields import fields_of, ordered
+from service.forms.reading import fill_form
 from service.forms.told import Compared, Told, compare, tell_content
 from service.forms.words import spaced
 from service.log.read import EventRow, find_event, list_events_about
@@ -130,8 +133,10 @@ class Step(NamedTuple):
 async def show_event(request: Request, event_id: str) -> Response:
     """One event: what it says, both its times, its history, and what can be noted on it."""
     caller = await signed_in(request)
-    found = await find_recorded(services(request), event_id)
+    served = services(request)
+    found = await find_recorded(served, event_id)
     event = found.effective.event if found.effective else None
+    targets = _targets(found)
     return render(
         request,
         "event.html",
@@ -140,12 +145,21 @@ async def show_event(request: Request, event_id: str) -> Response:
         occurred=tell_occurred(event.occurred.edtf, event.occurred.basis) if isinstance(event, Statement) else "",
         states=_standing(found),
         subjects=[title_of(key) for key in found.effective.keys] if found.effective else [],
-        targets=_targets(found),
+        targets=targets,
+        words={one.event_id: one.words for one in await list_entered(served, [event_id for _, event_id in targets])},
+        source=_source(found) if caller.role.allows(Role.CONTRIBUTOR) else "",
         steps=_steps(found),
         approved=found.approvals.get(found.row.position),
         sees=lambda one: one is not None and (decides(caller) or one.author == caller.owner),
         actions=_actions(found, caller),
     )
+
+
+def _source(found: Recorded) -> str:
+    """What fills a form in with where it was read, for the next statement from there; "" where nothing says that."""
+    first = found.content.get("sources", [])[:1]
+    data = fill_form(fields_of(found.kind), {"sources": first}) if first else {}
+    return urlencode([(name, text) for name, texts in data.items() for text in texts])
 
 
 def _standing(found: Recorded) -> list[str]:

@@ -44,7 +44,7 @@ def compare(fields: Sequence[Field], before: Json, after: Json) -> list[Compared
 
 
 def _tell(one: Field, name: str, around: str, value: Any) -> Iterator[Told]:  # noqa: ANN401 - any JSON
-    label = f"{around}: {one.label.lower()}" if around else one.label
+    label = f"{around}: {one.label[:1].lower()}{one.label[1:]}" if around else one.label
     if one.widget is Widget.GROUP:
         for part in one.parts:
             if value.get(part.name) is not None:
