@@ -5,10 +5,11 @@ import re
 import psycopg
 import pytest
 
+from tests.pages import get
 from tests.people import COOKIE, add_person, begin_session, browser
 from tests.processes import wait_until
 from tests.receivers import receiving
-from tests.registry import post, statement
+from tests.registry import note, post, statement
 from tests.test_admin_pages import LARGEST_PAGE, MARKUP
 from tests.test_signing_in import do, faults
 
@@ -18,6 +19,16 @@ def rows(page: str) -> int:
 
 
 # Who did what
+
+
+def test_a_note_in_who_did_what_leads_to_the_statement_that_it_is_about(database: str) -> None:
+    with browser(database) as client:
+        post(client, {"slug": "willing", "name": "Willing"}, "/v1/coalitions")
+        event_id = post(client, statement())["event"]["event_id"]
+        note(client, event_id, "retraction", {"reason": "other"})
+        page = get(client, "/admin/audit")
+        assert f"/admin/events/{event_id}" in page.links
+        assert "Record retracted" in page.text, "in words, as everywhere"
 
 
 def test_who_did_what_is_found_by_person_kind_and_day(database: str) -> None:

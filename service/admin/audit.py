@@ -18,6 +18,7 @@ from service.domain.errors import Fault, Invalid
 from service.domain.kinds import KINDS, parse_kind
 from service.drafts.approvals import Approved, find_approvals
 from service.drafts.queue import decides
+from service.forms.words import spaced
 from service.log.read import EventRow, Recorded, list_recorded
 from service.web.serving import services
 
@@ -90,7 +91,7 @@ def _audit(
     families = list(dict.fromkeys(kind.partition(".")[0] for kind in KINDS))
     return render(
         request, "audit.html", status=UNSENT if faults else 200, rows=rows, following=following,
-        decides=decides(caller), typed=typed, kinds=[(one, one) for one in (*families, *KINDS)], faults=faults,
+        decides=decides(caller), typed=typed, kinds=[(one, spaced(one).capitalize()) for one in (*families, *KINDS)], faults=faults,
     )  # fmt: skip
 
 
@@ -101,6 +102,8 @@ def _row(event: EventRow, approved: Approved | None) -> Json:
     return {
         "event": event,
         "approved": approved,
-        "about": content.get("subject") or content.get("target"),
+        "kind": spaced(event.kind).capitalize(),
+        "about": content.get("subject"),
+        "target": content.get("target"),
         "says": said if len(said) <= _SHOWN else f"{said[:_SHOWN]} …",
     }
