@@ -89,9 +89,10 @@ def _audit(
 ) -> Response:  # fmt: skip
     typed = {name: given.get(name, "") for name in ("by", "kind", "since", "until")}
     families = list(dict.fromkeys(kind.partition(".")[0] for kind in KINDS))
+    kinds = [(one, spaced(one).capitalize()) for one in (*families, *KINDS)]
     return render(
         request, "audit.html", status=UNSENT if faults else 200, rows=rows, following=following,
-        decides=decides(caller), typed=typed, kinds=[(one, spaced(one).capitalize()) for one in (*families, *KINDS)], faults=faults,
+        decides=decides(caller), typed=typed, kinds=kinds, faults=faults,
     )  # fmt: skip
 
 
