@@ -34,7 +34,7 @@ def folder() -> Iterator[Path]:
 
 def test_a_part_ends_after_so_many_rows_or_so_many_bytes() -> None:
     assert [len(part) for part in in_parts(range(600), lambda _: 10)] == [PART, PART, 100]
-    assert [len(part) for part in in_parts(range(10), lambda _: 400_000)] == [3, 3, 3, 1]
+    assert [len(part) for part in in_parts(range(10), lambda _: 100_000)] == [3, 3, 3, 1]
     assert [len(part) for part in in_parts(range(2), lambda _: 5 * MIB)] == [1, 1]
     assert list(in_parts((), lambda _: 1)) == []
 

@@ -24,7 +24,7 @@ from service.segments.effective import find_registered, load_known
 One = TypeVar("One")
 PART = 250
 """Rows that are checked, and recorded, together: a bound for how long others wait."""
-_PART_SIZE = 2**20  # bytes of them, or characters: then the part ends with the row that came to so much
+_PART_SIZE = 2**18  # bytes of them, or characters: then the part ends with the row that came to so much
 _FAULTS_OF_A_ROW = 50  # the first; there may be more
 
 
