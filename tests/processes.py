@@ -23,6 +23,7 @@ from service.settings import Settings
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 90.0  # seconds for anything that a process does; two busy cores are slow
 _CLI = [sys.executable, "-m", "service.cli"]
+_STARTER = [sys.executable, "-I", "-S", str(ROOT / "benchmarks" / "starter.py")]
 Json = dict[str, Any]
 
 
@@ -70,8 +71,18 @@ def wait_until(condition: Callable[[], object], seconds: float = PATIENCE) -> bo
 
 def command(*arguments: str | Path, **settings: str) -> subprocess.CompletedProcess[str]:
     """Runs a command of the service to its end; what it says is kept, and is never a traceback."""
+    return _run([*_CLI, *map(str, arguments)], settings)
+
+
+def watched(*arguments: str | Path, **settings: str) -> tuple[str, int]:
+    """What a command of the service says, run to its end, and the bytes of memory that it held at most."""
+    said, _, peak = _run([*_STARTER, *_CLI, *map(str, arguments)], settings).stdout.rpartition("\npeak ")
+    return said, int(peak)
+
+
+def _run(words: list[str], settings: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
-        [*_CLI, *map(str, arguments)],
+        words,
         check=False,
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -8,7 +8,6 @@ it stands in the file. The registry's are those of its status and its countries'
 
 import argparse
 import json
-import resource
 import sys
 import time
 from collections import Counter
@@ -19,7 +18,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from tests.processes import Server, command, exchange, open_folder, serving
+from tests.processes import Server, exchange, open_folder, serving, watched
 from tests.registry import TOKEN
 
 Json = dict[str, Any]
@@ -112,12 +111,15 @@ def _all(get: Callable[[str], Json], path: str) -> Iterator[Json]:
         after = f"&after={page['next']}"
 
 
-def _peak(server: Server, door: str) -> int:
-    """The most memory, in MiB, of whichever process has read the file."""
+def _imported(server: Server, door: str, file: Path) -> tuple[int, int]:
+    """How many rows were recorded, and the most memory, in bytes, of the process that has read the file."""
     if door == "cli":
-        return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
+        said, peak = watched("import", file, STATE_DIR=str(file.parent / "state"))
+        return int(said), peak
+    headers = {"Authorization": f"Bearer {server.token or TOKEN}", "Content-Type": "application/jsonl"}
+    done = exchange(server.port, "POST", "/v1/import", file.read_bytes(), headers).content["recorded"]
     status = Path(f"/proc/{server.process.pid}/status").read_text("ascii")
-    return int(status.partition("VmHWM:")[2].split()[0]) // 1024
+    return done, int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
 def main() -> int:
@@ -131,17 +133,12 @@ def main() -> int:
         file = folder / "rows.jsonl"
         file.write_text("".join(json.dumps(row) + "\n" for row in rows_of(given.rows)), "utf-8")
         began = time.perf_counter()
-        if given.door == "cli":
-            done = int(command("import", file, STATE_DIR=str(folder / "state")).stdout)
-        else:
-            headers = {"Authorization": f"Bearer {server.token or TOKEN}", "Content-Type": "application/jsonl"}
-            done = exchange(server.port, "POST", "/v1/import", file.read_bytes(), headers).content["recorded"]
+        done, peak = _imported(server, given.door, file)
         spent = time.perf_counter() - began
-        peak = _peak(server, given.door)  # before the totals are asked for, which are answers of any size
         right = done == count and totals_found(server.get) == wanted
         took = f"{spent:.1f} s, {done / spent:,.0f} a second"
         compared = "agree" if right else "DIFFER"
-        print(f"{done:,} rows by the {given.door}: {took}, {peak} MiB at most; totals {compared}")
+        print(f"{done:,} rows by the {given.door}: {took}, {peak >> 20} MiB at most; totals {compared}")
     return 0 if right else 1
 
 
