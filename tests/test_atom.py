@@ -108,11 +108,11 @@ def test_an_entry_says_in_a_sentence_who_did_what_from_which_state_to_which_as_o
     assert first.id == f"urn:uuid:{event['event_id']}"
     assert first.title == (
         "Pledge ground-troops of France and United Kingdom goes from nothing known to announced, 5 persons, "
-        "as of 2025-03-01."
+        "as of 1 March 2025."
     )  # fmt: skip
     assert second.title == (
         "Pledge ground-troops of United Kingdom goes from announced, 5 persons to committed, 5 persons, "
-        "as of 2025-06-01."
+        "as of 1 June 2025."
     )  # fmt: skip
     assert registered.title == "Registered: coalition registration goes from nothing known to Willing."
     assert [one.terms for one in (second, first, registered)] == [
@@ -133,10 +133,10 @@ def test_late_entries_corrections_retractions_and_reinstatements_are_learned_and
     entries = told(client, f"{TROOPS}.atom")[:4]
 
     assert [one.title for one in reversed(entries)] == [
-        f"Late entry: {BRITISH} goes from announced, 5 persons to announced, 9 persons, as of 2025-04-01.",
-        f"Corrected: {BRITISH} goes from announced, 9 persons to announced, 8 persons, as of 2025-04-01.",
-        f"Retracted: {BRITISH} goes from announced, 8 persons to announced, 5 persons, as of 2025-04-01.",
-        f"Reinstated: {BRITISH} goes from announced, 5 persons to announced, 8 persons, as of 2025-04-01.",
+        f"Late entry: {BRITISH} goes from announced, 5 persons to announced, 9 persons, as of 1 April 2025.",
+        f"Corrected: {BRITISH} goes from announced, 9 persons to announced, 8 persons, as of 1 April 2025.",
+        f"Retracted: {BRITISH} goes from announced, 8 persons to announced, 5 persons, as of 1 April 2025.",
+        f"Reinstated: {BRITISH} goes from announced, 5 persons to announced, 8 persons, as of 1 April 2025.",
     ]  # fmt: skip
     assert {one.terms[1] for one in entries} == {"learned"}
 
@@ -155,9 +155,9 @@ def test_disputes_duplicates_and_sources_are_entries_even_where_nothing_stands_o
 
     assert titles[0] == "Retracted: nothing stands otherwise of pledge ground-troops."
     assert titles[1].startswith(f"Told twice: {BRITISH} stays committed")
-    assert titles[3] == f"Further source: {BRITISH} stays committed, as of 2025-03-01."
+    assert titles[3] == f"Further source: {BRITISH} stays committed, as of 1 March 2025."
     assert titles[4].startswith(f"Dispute settled: {BRITISH} goes from ")
-    assert ", disputed, as of 2025-03-01." in titles[5]
+    assert ", disputed, as of 1 March 2025." in titles[5]
     assert titles[5].startswith(f"Disputed: {BRITISH} goes from ")
 
 
@@ -187,7 +187,7 @@ def test_what_hangs_on_a_ceasefire_is_told_with_it_in_the_countrys_feed_too(clie
     entry = told(client, "/v1/coalitions/willing.atom")[0]
     assert entry.id == f"urn:uuid:{truce['event_id']}"
     assert entry.title == (
-        "Ceasefire truce goes from rejected, rejected by Russia to in force, rejected by Russia, as of 2025-08-01. "
+        "Ceasefire truce goes from rejected, rejected by Russia to in force, rejected by Russia, as of 1 August 2025. "
         "And 1 more."
     )
     assert freed in entry.text
@@ -371,8 +371,8 @@ def seeded(server_url: str, template: str) -> Iterator[TestClient]:
         ("warning.issued", {"subject": "war", "actors": ["RU"]},
          "Warning war of Russia", "active, high severity"),
         ("meeting.announced", {"subject": "summit", "actors": []},
-         "Meeting summit", "announced, on 2025-09-04"),
-        ("meeting.held", {"subject": "held", "actors": []}, "Meeting held", "held, on 2025-09-04"),
+         "Meeting summit", "announced, on 4 September 2025"),
+        ("meeting.held", {"subject": "held", "actors": []}, "Meeting held", "held, on 4 September 2025"),
         ("ceasefire.proposed", {"subject": "truce", "actors": ["US"]}, "Ceasefire truce", "proposed"),
         ("coalition.stated", {"subject": "organisation", "actors": []},
          "Coalition organisation", "phase planning"),
@@ -390,4 +390,4 @@ def seeded(server_url: str, template: str) -> Iterator[TestClient]:
 def test_every_kind_is_told_in_words(seeded: TestClient, kind: str, changes: Json, who: str, what: str) -> None:
     post(seeded, statement(kind, **changes))
     found = told(seeded, "/v1/coalitions/willing.atom")[0]
-    assert found.title == f"{who} goes from nothing known to {what}, as of 2025-07-10."
+    assert found.title == f"{who} goes from nothing known to {what}, as of 10 July 2025."

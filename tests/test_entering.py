@@ -295,6 +295,18 @@ def test_what_is_alike_is_shown_before_it_is_saved_and_saved_when_it_was_seen(ed
     assert size(editor) == before + 1
 
 
+def test_what_is_known_already_is_told_with_its_dates_in_words(editor: TestClient) -> None:
+    day = {"occurred": {"edtf": "../2025-03", "basis": "deduced"}}
+    post(editor, statement("meeting.announced", actors=[], body={"title": "Summit", "date": "2025-03-17~"}, **day))
+    page = form(editor, "meeting.announced")
+    assert "unconfirmed, about 17 March 2025" in page.text
+    kept = {name: FILLED[name] for name in ("occurred__basis", "sources__0__title")}
+    meeting = kept | {"occurred__edtf": "March 2025", "known": "ground-troops", "summary": "A summit is to be."}
+    shown = press(editor, page, "do", "preview", **meeting)
+    assert "about 17 March 2025" in read(shown).text
+    assert '<span title="../2025-03">in or before March 2025, deduced</span>' in shown.text
+
+
 def test_a_double_click_saves_once(editor: TestClient) -> None:
     page, before = form(editor), size(editor)
     first, second = (press(editor, page, "do", "save", **FILLED) for _ in range(2))

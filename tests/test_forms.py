@@ -13,10 +13,11 @@ from service.domain.errors import Fault, Invalid
 from service.domain.kinds import KINDS, STATEMENTS, parse_event, parse_statement
 from service.domain.pledge import PledgeStated
 from service.domain.statement import Flag, Line, Statement, Value
-from service.domain.telling_dates import tell_date, tell_occurred
+from service.domain.telling_dates import tell_date, tell_occurred, tell_when
 from service.forms.fields import Field, Widget, fields_of, form_around, form_of, kind_of
 from service.forms.reading import fill_form, read_form, slug_of
 from service.forms.shown import Page, Shown, show
+from service.forms.told import compare, tell_content
 from service.web.writing import NOTES, Registration
 from tests import strategies
 
@@ -366,9 +367,58 @@ def test_how_a_date_is_known_is_told_with_it() -> None:
     assert tell_occurred("2025-03-17", "stated") == "17 March 2025"
 
 
+@pytest.mark.parametrize(
+    ("edtf", "words"),
+    [
+        ("2025-07-10", "on 10 July 2025"),
+        ("2025-07-10?", "on 10 July 2025, uncertain"),
+        ("2025-07-10T14:30:00Z", "on 10 July 2025, 14:30 UTC"),
+        ("2025-03", "in March 2025"),
+        ("2025-21", "in spring 2025"),
+        ("2025", "in 2025"),
+        ("2025-03-17~", "about 17 March 2025"),
+        ("2025-01-XX", "some day of January 2025"),
+        ("../2025-03", "in or before March 2025"),
+        ("2025-03-24/2025-03-30", "between 24 and 30 March 2025"),
+    ],
+)
+def test_in_a_sentence_a_date_has_its_word_before_it(edtf: str, words: str) -> None:
+    assert tell_when(edtf) == words
+
+
 @given(strategies.dates())
 def test_every_date_has_words(edtf: str) -> None:
     assert "X" not in tell_date(edtf)
+    assert tell_when(edtf).endswith(tell_date(edtf))
+
+
+def told(**said: Any) -> list[tuple[str, str, str]]:
+    """What a pledge says beside its category, as it is told."""
+    content = {"sources": said.pop("sources", []), "body": said}
+    return [(one.label, one.words, one.edtf) for one in tell_content(PLEDGE.fields, content)]
+
+
+def test_a_content_is_told_with_its_dates_in_words_and_with_their_notation() -> None:
+    source = {"published_on": "2025-07-12"}
+    assert told(sources=[source]) == [("Source 1: published on", "12 July 2025", "2025-07-12")]
+    assert told(deadline="2025-11~") == [("Deadline", "about November 2025", "2025-11~")]
+
+
+def test_both_ends_of_a_range_that_are_the_same_are_told_at_once() -> None:
+    number = {"min": 500, "max": 500, "unit": "persons"}
+    assert told(quantity=number)[0] == ("Quantity: exactly", "500", "")
+    assert [label for label, *_ in told(quantity=number | {"max": 600})[:2]] == [
+        "Quantity: at least", "Quantity: at most",
+    ]  # fmt: skip
+    assert told(money={"min_amount": "1.5", "max_amount": "1.5"}) == [("Money: exactly", "1.5", "")]
+    before, after = ({"body": {"quantity": one}} for one in (number, number | {"min": 400}))
+    words = [
+        (one.label, one.before and one.before.words, one.after and one.after.words)
+        for one in compare(PLEDGE.fields, before, after)
+    ]
+    assert words == [
+        ("Quantity: at least", None, "400"), ("Quantity: at most", None, "500"), ("Quantity: exactly", "500", None),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def test_its_history_has_every_note_with_what_it_changed_by_whom_and_why(editor:
     note(editor, event_id, "retraction", {"reason": "legal"})
     note(editor, event_id, "reinstatement", {"reason": "other"})
     page = page_of(editor, event_id)
-    assert "10 July 2025 (2025-07-10) 11 July 2025 (2025-07-11)" in page.text
+    assert "10 July 2025 11 July 2025" in page.text
     assert "A slip of the pen." in page.text
     assert "Source 2: title not said A second report" in page.text
     for word in ("Corrected", "Sourced", "Duplicate", "Retracted", "Reinstated"):
@@ -128,7 +128,7 @@ def test_a_correction_is_filled_in_with_what_is_said_and_sends_the_difference_al
         "changes__quote": "", "reason": "entry_error",
     }  # fmt: skip
     shown = read(press(editor, page, "do", "preview", **filled))
-    assert "10 July 2025 (2025-07-10) 11 July 2025 (2025-07-11)" in shown.text
+    assert "10 July 2025 11 July 2025" in shown.text
     assert "In so many words. not said" in shown.text
     assert event_at(press(editor, shown, "do", "save")) == event_id
     assert last_note(editor, event_id)["changes"] == {

@@ -316,13 +316,13 @@ def test_a_correction_is_shown_old_and_new_side_by_side(office: Office) -> None:
     draft_id = correct(office, event_id, changes__occurred__edtf="11 July 2025", changes__summary="Otherwise.")
     page = office.page("ann", draft_id)
     assert page.text.startswith("Correction of pledge stated: ground-troops")
-    assert "10 July 2025 (2025-07-10) 11 July 2025 (2025-07-11)" in page.text
+    assert "10 July 2025 11 July 2025" in page.text
     assert f"/admin/events/{event_id}" in page.links
     assert done_at(office.decide("ann", draft_id, "approve")) == "approved"
     page = get(office.client, f"/admin/events/{event_id}")
     assert re.search(r"Corrected \d+ \w+ \d{4}, \d\d:\d\d UTC, by con, approved by ann , at position 3", page.text)
     old_and_new = get(office.client, f"{REVIEW}/{draft_id}").text
-    assert "10 July 2025 (2025-07-10) 11 July 2025 (2025-07-11)" in old_and_new
+    assert "10 July 2025 11 July 2025" in old_and_new
 
 
 def test_a_correction_that_somebody_overtook_can_be_returned_and_is_made_anew_on_top_of_theirs(office: Office) -> None:

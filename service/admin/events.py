@@ -19,7 +19,6 @@ from service.domain.errors import Unknown
 from service.domain.kinds import KINDS, parse_event
 from service.domain.record import Effective, is_event_id, merge_patch
 from service.domain.statement import Event, Statement
-from service.domain.telling_dates import tell_occurred
 from service.drafts.approvals import Approved, find_approvals
 from service.drafts.queue import decides
 from service.forms.fields import fields_of, ordered
@@ -135,14 +134,12 @@ async def show_event(request: Request, event_id: str) -> Response:
     caller = await signed_in(request)
     served = services(request)
     found = await find_recorded(served, event_id)
-    event = found.effective.event if found.effective else None
     targets = _targets(found)
     return render(
         request,
         "event.html",
         found=found,
         told=tell_content(ordered(found.kind), found.content),
-        occurred=tell_occurred(event.occurred.edtf, event.occurred.basis) if isinstance(event, Statement) else "",
         states=_standing(found),
         subjects=[title_of(key) for key in found.effective.keys] if found.effective else [],
         targets=targets,

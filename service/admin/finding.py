@@ -24,7 +24,6 @@ from service.domain.actors import parse_actor
 from service.domain.dates import END, parse_edtf, parse_instant, render_instant
 from service.domain.errors import Fault, Invalid, Misplaced
 from service.domain.kinds import FAMILIES, STATEMENTS, parse_kind
-from service.domain.telling_dates import tell_date
 from service.forms.dates import parse_written
 from service.forms.fields import kind_of
 from service.forms.words import spaced
@@ -132,7 +131,7 @@ class Line(NamedTuple):
 
     event_id: str
     what: str
-    when: str
+    occurred: dict[str, str] | None
     summary: str
 
 
@@ -212,7 +211,7 @@ async def _latest(connection: Connection, place: Place | None) -> Found:
 
 def _line(event_id: str, content: dict[str, object]) -> Line:
     occurred = content.get("occurred")
-    when = tell_date(occurred["edtf"]) if isinstance(occurred, dict) else ""
     subject = content.get("subject")
     what = f"{spaced(str(content['kind'])).capitalize()}{f': {subject}' if subject else ''}"
+    when = occurred if isinstance(occurred, dict) else None
     return Line(event_id, what, when, str(content.get("summary") or content.get("note") or ""))

@@ -14,6 +14,7 @@ from starlette.responses import RedirectResponse, Response
 
 from service.access import Caller, Role
 from service.admin.static import address_of
+from service.domain.telling_dates import tell_day, tell_occurred
 from service.ids import new_event_id
 from service.web.problems import RETRY_AFTER_SECONDS
 
@@ -58,9 +59,9 @@ def shown_instant(at: datetime | None) -> str:
     return "never" if at is None else f"{at.astimezone(UTC):%-d %B %Y, %H:%M} UTC"
 
 
-def shown_day(at: datetime) -> str:
-    """A day as people read it, in UTC."""
-    return f"{at.astimezone(UTC):%-d %B %Y}"
+def _when(occurred: Mapping[str, str]) -> str:
+    """When something occurred, as its content has it, in plain words."""
+    return tell_occurred(occurred["edtf"], occurred["basis"])
 
 
 _ENVIRONMENT = Environment(
@@ -72,7 +73,7 @@ _ENVIRONMENT = Environment(
     auto_reload=False,
 )
 _ENVIRONMENT.globals |= {"address_of": address_of, "new_key": new_event_id}
-_ENVIRONMENT.filters |= {"instant": shown_instant, "day": shown_day}
+_ENVIRONMENT.filters |= {"instant": shown_instant, "day": tell_day, "occurred": _when}
 
 
 def is_page(path: str) -> bool:

@@ -11,12 +11,12 @@ from typing import NamedTuple
 import orjson
 
 from service.access import Caller, Role
-from service.admin.pages import shown_day
 from service.admin.turning import Past, Turn, find_past, is_late, shape_of, states_before
 from service.domain.answers import Moment, in_force
 from service.domain.errors import Fault, Invalid, RegistryError
 from service.domain.statement import Event, Statement
 from service.domain.telling import Effect, tell
+from service.domain.telling_dates import tell_day
 from service.record import find_kept
 from service.segments.similar import Similar
 from service.submission import Retry
@@ -93,7 +93,7 @@ _MOST_SIMILAR = 20
 
 def _ahead(at: datetime, now: datetime) -> str:
     """The day of which an outlook is, where that is yet to come."""
-    return shown_day(at) if at.date() > now.date() else ""
+    return tell_day(at) if at.date() > now.date() else ""
 
 
 class Resembles(RegistryError):

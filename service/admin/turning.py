@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple, Self
 
-from service.admin.pages import shown_day
 from service.database import Connection
 from service.domain.actors import name_of
 from service.domain.answers import Json, Moment, in_force, shape
@@ -14,6 +13,7 @@ from service.domain.dates import parse_edtf
 from service.domain.statement import Statement
 from service.domain.subject import SubjectKey
 from service.domain.telling import describe, with_other
+from service.domain.telling_dates import tell_day
 from service.segments.query import Point, References, Scope, StateRow, states_at
 from service.trial import Trial
 
@@ -64,7 +64,7 @@ async def find_past(connection: Connection, trial: Trial, now: Sequence[Turn], s
         turns = [Turn.of(row.key, shape_of(before.get(row.key), was), shape_of(row, became)) for row in rows]
         changed = tuple(turn for turn in turns if turn.moves and turn not in now)
         if changed:
-            return Past(shown_day(at), changed)
+            return Past(tell_day(at), changed)
     return None
 
 

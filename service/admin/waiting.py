@@ -17,7 +17,6 @@ from service.domain.errors import RegistryError, Stale
 from service.domain.record import Effective, RecordCorrected, RecordEvent
 from service.domain.statement import Event, Statement
 from service.domain.subject import SubjectKey, keys_of
-from service.domain.telling_dates import tell_occurred
 from service.drafts.stored import Draft, DraftState
 from service.forms.fields import kind_of, ordered
 from service.forms.told import Compared, Told, compare, tell_content
@@ -107,7 +106,7 @@ class Piece(NamedTuple):
 
     title: str
     told: list[Told]
-    occurred: str
+    occurred: Json | None
     subjects: list[str]
     target: Recorded | None
     before: list[Told]  # what the event says that it is about, unless that is compared
@@ -123,7 +122,7 @@ async def list_pieces(served: Services, one: Draft, events: Sequence[Event]) -> 
 async def _piece(served: Services, one: Draft, event: Event) -> Piece:
     content = asked_of(event)
     told = tell_content(ordered(type(event)), content)
-    occurred = tell_occurred(event.occurred.edtf, event.occurred.basis) if isinstance(event, Statement) else ""
+    occurred = content.get("occurred")
     if not isinstance(event, RecordEvent):
         about = [title_of(key) for key in keys_of(event)] if isinstance(event, Statement) else []
         return Piece(title_of_event(event, None), told, occurred, about, None, [], [], [])

@@ -14,6 +14,7 @@ from service.domain.actors import name_of
 from service.domain.answers import Json
 from service.domain.dates import BEGINNING
 from service.domain.subject import SubjectKey
+from service.domain.telling_dates import tell_day, tell_when
 
 MOVED, LEARNED = "moved", "learned"
 _NOTED = {
@@ -81,7 +82,7 @@ def _sentence(kind: str, effects: Sequence[Effect]) -> str:
     what = f"{first.key.family} {first.key.slug}"
     actors = [effect.key.actor for effect in effects if effect.key.actor]
     whose = f" of {_names(actors)}" if actors else ""
-    day = "" if first.at <= BEGINNING else f", as of {first.at.date().isoformat()}"
+    day = "" if first.at <= BEGINNING else f", as of {tell_day(first.at)}"
     text = f"{what}{whose} {_verb(first)}{day}."
     return f"{noted}: {text}" if noted else text[0].upper() + text[1:]
 
@@ -150,7 +151,7 @@ def _warning(shown: Json) -> Iterator[str]:
 
 def _meeting(shown: Json) -> Iterator[str]:
     yield _plain(shown["status"])
-    yield f"on {shown['date']['edtf']}" if shown["date"] else "without a date"
+    yield tell_when(shown["date"]["edtf"]) if shown["date"] else "without a date"
 
 
 def _ceasefire(shown: Json) -> Iterator[str]:

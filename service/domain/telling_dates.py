@@ -2,6 +2,7 @@
 
 import calendar
 import re
+from datetime import UTC, datetime
 from typing import Final
 
 from service.domain.dates import parse_edtf
@@ -33,6 +34,18 @@ def tell_date(edtf: str) -> str:
 def tell_occurred(edtf: str, basis: str) -> str:
     """When something occurred, and how that is known: "on or before 17 March 2025, deduced"."""
     return f"{tell_date(edtf)}{_BASES[basis]}"
+
+
+def tell_when(edtf: str) -> str:
+    """The date with the word that belongs before it, in a sentence: "on 17 March 2025", "in March 2025"."""
+    words = tell_date(edtf)
+    has_one = "/" in edtf or "X" in edtf or edtf[-1] in "~%"  # between, on or before; some day of; about
+    return words if has_one else f"{'on' if _is_day(edtf) else 'in'} {words}"
+
+
+def tell_day(at: datetime) -> str:
+    """The day of an instant, in UTC."""
+    return _single(at.astimezone(UTC).date().isoformat())
 
 
 def _is_day(text: str) -> bool:

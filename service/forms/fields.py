@@ -73,6 +73,13 @@ class Field:
         """A part by its name."""
         return next((part for part in self.parts if part.name == name), None)
 
+    def as_asked(self, value: dict[str, Any]) -> dict[str, Any]:
+        """What is said in its parts, a range whose ends are the same at once."""
+        low, high = map(value.get, self.exact or ("", ""))
+        if low is None or low != high:
+            return value
+        return {EXACTLY: low, **{name: said for name, said in value.items() if name not in (self.exact or ())}}
+
 
 EXACTLY = "exactly"
 """The part of a range in which both ends are said at once; no model has it."""

@@ -304,11 +304,7 @@ def _fill(one: Field, path: str, value: Any) -> Iterator[tuple[str, list[str]]]:
 
 
 def _fill_group(one: Field, path: str, value: Json) -> Iterator[tuple[str, list[str]]]:
-    said = dict(value)
-    if one.exact is not None:
-        low, high = (said.get(end) for end in one.exact)
-        if low is not None and low == high:
-            said = {EXACTLY: low, **{name: part for name, part in said.items() if name not in one.exact}}
+    said = one.as_asked(value)
     for part in one.parts:
         if said.get(part.name) is not None:
             yield from _fill(part, f"{path}.{part.name}", said[part.name])

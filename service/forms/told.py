@@ -8,6 +8,7 @@ from service.domain.telling_dates import tell_date
 from service.forms.fields import NO, YES, Field, Widget
 
 Json = dict[str, Any]
+_DATES = (Widget.DATE, Widget.DAY)
 
 
 class Told(NamedTuple):
@@ -17,14 +18,15 @@ class Told(NamedTuple):
     label: str
     words: str
     event_id: str = ""  # of the event that it names
+    edtf: str = ""  # of a date
 
 
 class Compared(NamedTuple):
-    """One thing that two contents say differently; "" where one of them does not say it."""
+    """One thing that two contents say differently; None where one of them does not say it."""
 
     label: str
-    before: str
-    after: str
+    before: Told | None
+    after: Told | None
 
 
 def tell_content(fields: Sequence[Field], content: Json) -> list[Told]:
@@ -36,31 +38,35 @@ def compare(fields: Sequence[Field], before: Json, after: Json) -> list[Compared
     """What two contents say differently, in the order of their form."""
     old, new = ({told.name: told for told in tell_content(fields, one)} for one in (before, after))
     names = [*new, *(name for name in old if name not in new)]
+    pairs = ((old.get(name), new.get(name)) for name in names)
     return [
-        Compared((new.get(name) or old[name]).label, *(side[name].words if name in side else "" for side in (old, new)))
-        for name in names
-        if old.get(name) != new.get(name)
+        Compared(one.label, before, after)
+        for before, after in pairs
+        if before != after and (one := after or before) is not None
     ]
 
 
 def _tell(one: Field, name: str, around: str, value: Any) -> Iterator[Told]:  # noqa: ANN401 - any JSON
     label = f"{around}: {one.label[:1].lower()}{one.label[1:]}" if around else one.label
     if one.widget is Widget.GROUP:
+        said = one.as_asked(value)
         for part in one.parts:
-            if value.get(part.name) is not None:
-                yield from _tell(part, f"{name}.{part.name}", "" if name == "body" else label, value[part.name])
+            if said.get(part.name) is not None:
+                yield from _tell(part, f"{name}.{part.name}", "" if name == "body" else label, said[part.name])
     elif one.widget is Widget.ROWS:
         (item,) = one.parts
         for number, row in enumerate(value):
             called = f"{item.label} {number + 1}"
             if item.widget is Widget.GROUP:
+                said = item.as_asked(row)
                 for part in item.parts:
-                    if row.get(part.name) is not None:
-                        yield from _tell(part, f"{name}.{number}.{part.name}", called, row[part.name])
+                    if said.get(part.name) is not None:
+                        yield from _tell(part, f"{name}.{number}.{part.name}", called, said[part.name])
             else:
                 yield Told(f"{name}.{number}", called, _words(item, row))
     else:
-        yield Told(name, label, _words(one, value), value if one.widget is Widget.EVENT else "")
+        event_id = value if one.widget is Widget.EVENT else ""
+        yield Told(name, label, _words(one, value), event_id, value if one.widget in _DATES else "")
 
 
 def _words(one: Field, value: Any) -> str:  # noqa: ANN401 - any JSON
@@ -69,9 +75,8 @@ def _words(one: Field, value: Any) -> str:  # noqa: ANN401 - any JSON
             return next((option.words for option in one.options if option.meant == value), str(value))
         case Widget.TRUTH:
             return YES if value else NO
-        case Widget.DATE:
-            words = tell_date(value)
-            return words if words == value else f"{words} ({value})"
+        case Widget.DATE | Widget.DAY:
+            return tell_date(value)
         case Widget.ACTOR:
             return _named(value)
         case Widget.ACTORS:
