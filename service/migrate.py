@@ -13,16 +13,14 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
-from sqlalchemy.engine import Connection
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.pool import NullPool
 
-from service.database import OWNER, READER, WRITER, fetch
-from service.database import Connection as AsyncConnection
+from service.database import OWNER, READER, WRITER, Connection, fetch
 from service.domain.errors import Unavailable
 from service.domain.timeline import RULES_VERSION
 
-MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+_MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 OLDEST = 150_000  # PostgreSQL 15
 READ_RULES = "SELECT rules_version FROM build"
 
@@ -78,7 +76,8 @@ def _migrate(url: str, to: str) -> str:
     try:
         with engine.connect() as connection:
             connection.exec_driver_sql(f"SET ROLE {OWNER}")
-            config = _config(connection)
+            config = _config()
+            config.attributes["connection"] = connection
             if to == "head":
                 command.upgrade(config, to)
             else:
@@ -89,10 +88,9 @@ def _migrate(url: str, to: str) -> str:
         engine.dispose()
 
 
-def _config(connection: Connection) -> Config:
+def _config() -> Config:
     config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    config.attributes["connection"] = connection
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     return config
 
 
@@ -129,13 +127,13 @@ def check_rules(url: str) -> None:
             raise Unavailable(OTHER_RULES)
 
 
-async def read_rules(connection: AsyncConnection) -> str | None:
+async def read_rules(connection: Connection) -> str | None:
     """By which rules the states of a migrated database were computed."""
     rows = await fetch(connection, READ_RULES)
     return rows[0][0] if rows else None
 
 
-async def read_revision(connection: AsyncConnection) -> str | None:
+async def read_revision(connection: Connection) -> str | None:
     """The revision that a migrated database has, for whoever is connected already."""
     rows = await fetch(connection, "SELECT version_num FROM alembic_version")
     return rows[0][0] if rows else None
@@ -144,8 +142,6 @@ async def read_revision(connection: AsyncConnection) -> str | None:
 @cache
 def present_revision() -> str:
     """The revision that this code needs."""
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    head = ScriptDirectory.from_config(config).get_current_head()
+    head = ScriptDirectory.from_config(_config()).get_current_head()
     assert head is not None
     return head

@@ -662,8 +662,8 @@ def _run(
     )
 
 
-def _last_lines(text: str, count: int = 15) -> str:
-    return "\n".join(text.strip().splitlines()[-count:])
+def _last_lines(text: str) -> str:
+    return "\n".join(text.strip().splitlines()[-15:])
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import orjson
 from service.domain.answers import Moment, in_force, may_be, shape
 from service.domain.dates import parse_as_of
 from service.domain.decide import Known, decide
-from service.domain.kinds import FAMILIES, parse_event, state_of
+from service.domain.kinds import FAMILIES, parse_event
 from service.domain.status import status
 from service.domain.subject import SubjectKey
 from service.domain.timeline import Segment, fold, state_at
@@ -61,7 +61,9 @@ class Book:
     def at(self, subject: str, as_of: str = LATER) -> Any:
         """The state of a subject as of a date, or None."""
         segment = state_at(self.segments(subject), parse_as_of(as_of))
-        return None if segment is None or segment.state is None else state_of(key_of(subject).family, segment.state)
+        if segment is None or segment.state is None:
+            return None
+        return FAMILIES[key_of(subject).family].state.model_validate_json(segment.state)
 
     def label(self, subject: str = "pledge/ground-troops/GB", as_of: str = LATER) -> str | None:
         """The change that the last statement about a subject made."""

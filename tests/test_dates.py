@@ -14,7 +14,6 @@ from service.domain.dates import (
     TICK,
     Bounds,
     Edtf,
-    is_precise,
     parse_as_of,
     parse_edtf,
     parse_instant,
@@ -340,13 +339,6 @@ def test_as_of_takes_neither_vague_dates_nor_intervals(text: str) -> None:
 def test_a_mere_date_is_no_instant(text: str) -> None:
     with pytest.raises(ValueError, match="RFC 3339"):
         parse_instant(text)
-
-
-def test_only_an_instant_is_precise() -> None:
-    assert is_precise(parse_edtf("2025-07-10T14:30:00Z"))
-    assert is_precise(parse_edtf("2025-07-10T14:30:00Z/2025-07-10T16:30:00+02:00"))
-    assert not is_precise(parse_edtf("2025-07-10"))
-    assert not is_precise(parse_edtf("../2025-07-10T14:30:00Z"))
 
 
 def test_a_time_without_an_offset_cannot_be_written() -> None:

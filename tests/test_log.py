@@ -4,7 +4,7 @@ import asyncio
 import base64
 import hashlib
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
@@ -28,7 +28,7 @@ from service.ids import new_event_id
 from service.log import append
 from service.log.append import LOCK_HEAD, TAKE_GATE, Head, Tail
 from service.log.codec import leaf_hash
-from service.log.merkle import EMPTY_ROOT, STORED_EVERY, Frontier, Node, root_of
+from service.log.merkle import EMPTY_ROOT, STORED_EVERY, Frontier, Node
 from service.log.read import find_last_before, read_events
 from service.record import Recorder
 from service.segments.query import resolve_known_at
@@ -38,6 +38,14 @@ from tests.registry import Json, entry, record, recording, registration, stateme
 from tests.test_golden import FILES, read
 
 # --- the tree ---------------------------------------------------------------------------------------------------------
+
+
+def root_of(leaves: Iterable[bytes]) -> bytes:
+    """The root over all leaves, as the log grows."""
+    frontier = Frontier()
+    for leaf in leaves:
+        frontier, _ = frontier.push(leaf)
+    return frontier.root
 
 
 def defined_root(leaves: Sequence[bytes]) -> bytes:

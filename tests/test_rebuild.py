@@ -187,7 +187,8 @@ def test_a_migration_takes_what_is_recorded_for_the_work_of_the_first_rules(
     engine = create_engine(url, creator=lambda: psycopg.connect(database), poolclass=NullPool)
     with engine.connect() as connection:
         connection.exec_driver_sql("SET ROLE registry_owner")
-        config = _config(connection)
+        config = _config()
+        config.attributes["connection"] = connection
         monkeypatch.setattr(timeline, "RULES_VERSION", "7")
         command.downgrade(config, "0005-1")
         command.upgrade(config, "head")

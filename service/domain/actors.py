@@ -77,7 +77,8 @@ _MARK_ABOVE: Final = 200
 _POINTS: Final = range(10, 36)
 _OWN, _ENGLISH, _FOREIGN = range(3)
 _HASH_LENGTH: Final = 12
-_SUGGESTIONS: Final = 3
+_MOST_NEAR: Final = 3
+_MOST_SUGGESTED: Final = 6
 CODES: Final = (
     "Send a country's ISO code or name, an organisation such as org:nato, or person:, group:, coalition: or force: "
     "and a slug."
@@ -207,15 +208,15 @@ def find_actors(q: str, limit: int | None = None) -> list[Actor]:
     return [get_actor(code) for code in best[: None if limit is None else max(limit, 0)]]
 
 
-def suggest_actors(text: str, limit: int = 6) -> list[Actor]:
+def suggest_actors(text: str) -> list[Actor]:
     """List the countries and organisations that a text may mean which names none of them, or more than one."""
     if len(text) > MAX_LENGTH:
         return []
     folded = _fold(text)
     meant = (*_MEANT.get(folded, ()), *sorted(_index().get(folded, ())))
-    found = (actor.code for actor in find_actors(text, limit))
+    found = (actor.code for actor in find_actors(text, _MOST_SUGGESTED))
     codes = list(dict.fromkeys((*meant, *found, *_near(folded))))
-    return [get_actor(code) for code in codes[:limit]]
+    return [get_actor(code) for code in codes[:_MOST_SUGGESTED]]
 
 
 @lru_cache(maxsize=1_024)
@@ -287,8 +288,8 @@ def _unknown(folded: str) -> str:
 def _near(folded: str) -> list[str]:
     """The codes of what goes by almost that name in English."""
     english = {key: code for key, code, tier in _names() if tier < _FOREIGN and key[:4] != "org "}
-    near = get_close_matches(folded.removeprefix("org "), english, n=2 * _SUGGESTIONS, cutoff=0.7)
-    return list(dict.fromkeys(english[key] for key in near))[:_SUGGESTIONS]
+    near = get_close_matches(folded.removeprefix("org "), english, n=2 * _MOST_NEAR, cutoff=0.7)
+    return list(dict.fromkeys(english[key] for key in near))[:_MOST_NEAR]
 
 
 def _fold(text: str) -> str:

@@ -105,11 +105,6 @@ def parse_edtf(text: str) -> Bounds:
     return Bounds(earliest, latest)
 
 
-def is_precise(b: Bounds) -> bool:
-    """Tell whether the bounds are one instant, and so leave nothing merely possible."""
-    return b.earliest == b.latest
-
-
 def parse_as_of(text: str) -> datetime:
     """Up to which instant does a question about this date ask?
 

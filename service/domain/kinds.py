@@ -14,7 +14,7 @@ from pydantic import Field, JsonValue, TypeAdapter, ValidationError
 from service.domain import ceasefire, coalition, meeting, membership, pledge, position, record, warning
 from service.domain.errors import Fault, Invalid, Misplaced
 from service.domain.statement import Event, Statement
-from service.domain.subject import Family, SubjectState
+from service.domain.subject import Family
 from service.domain.wording import Context, worded
 
 _ROOMS = (pledge, position, warning, meeting, ceasefire, coalition, membership, record)
@@ -88,12 +88,6 @@ def read_event(content: bytes | str, kind: str) -> Event:
     """An event as the log holds it; what the log holds is valid by construction."""
     event: Event = _ADAPTERS[kind].validate_json(content)
     return event
-
-
-def state_of(family: str, state: bytes) -> SubjectState:
-    """A state as the segments hold it."""
-    found: SubjectState = FAMILIES[family].state.model_validate_json(state)
-    return found
 
 
 _HIDDEN = frozenset(KINDS) | {"function-after", "function-before", "function-wrap", "tagged-union"}

@@ -75,22 +75,9 @@ class Tail:
     def after(cls, head: Head) -> "Tail":
         return cls(head, head.frontier, [], [])
 
-    @property
-    def next_position(self) -> int:
-        return self.frontier.size + 1
-
-    def mark(self) -> tuple[Frontier, int, int]:
-        """Where the batch has come to; `reset` goes back there."""
-        return self.frontier, len(self.appended), len(self.nodes)
-
-    def reset(self, mark: tuple[Frontier, int, int]) -> None:
-        """Takes back what was pushed since the mark."""
-        self.frontier, appended, nodes = mark
-        del self.appended[appended:], self.nodes[nodes:]
-
     def push(self, entry: Entry, *, recorded_by: str, about: tuple[int, ...]) -> Appended:
         """Gives an entry the next position, and its leaf to the tree."""
-        position, recorded_at = self.next_position, self.head.instant(len(self.appended))
+        position, recorded_at = self.frontier.size + 1, self.head.instant(len(self.appended))
         leaf = leaf_hash(
             position=position,
             event_id=entry.event_id,

@@ -5,7 +5,6 @@ of every eighth level are stored (`Node`), so that a later proof reads few rows.
 """
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 HASH_BYTES = 32
@@ -72,11 +71,3 @@ class Frontier:
             if level % STORED_EVERY == 0:
                 completed.append(Node(level, index, node))
         return Frontier(self.size + 1, (*peaks, node)), tuple(completed)
-
-
-def root_of(leaf_hashes: Iterable[bytes]) -> bytes:
-    """The root over all leaves, from nothing: what a verifier computes."""
-    frontier = Frontier()
-    for leaf_hash in leaf_hashes:
-        frontier, _ = frontier.push(leaf_hash)
-    return frontier.root

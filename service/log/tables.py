@@ -79,5 +79,3 @@ idempotency = Table(
     Index("ix_idempotency_approval", "position", postgresql_where=text("client = 'draft'")),
     comment="What was answered to a request, so that a retry has no second effect.",
 )
-
-APPEND_ONLY = (event, merkle_node, idempotency)

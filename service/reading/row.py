@@ -42,8 +42,9 @@ class Unreadable(Invalid):
     """The file is not in the form that it should have; what stands behind that place cannot be read."""
 
 
-def unreadable(detail: str, code: str, *, row: int | None = None, column: str | None = None) -> Unreadable:
+UNREADABLE = "The file cannot be read; nothing of it is recorded."
+
+
+def unreadable(detail: str, code: str, *, row: int | None = None) -> Unreadable:
     """That a file cannot be read, and from where on."""
-    return Unreadable(
-        "The file cannot be read; nothing of it is recorded.", Fault("", code, detail, row=row, column=column)
-    )
+    return Unreadable(UNREADABLE, Fault("", code, detail, row=row))

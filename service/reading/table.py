@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import BinaryIO, NamedTuple
 
 from service.domain.errors import Fault
-from service.reading.row import LONGEST_ROW, MARK, unreadable
+from service.reading.row import LONGEST_ROW, MARK, UNREADABLE, Unreadable, unreadable
 
 DELIMITERS = (",", ";", "\t")
 _MOST_COLUMNS = 1000
@@ -198,6 +198,5 @@ def _checked(names: list[str], number: int) -> list[str]:
             detail = f"Column {nth} has the name of column {names.index(name) + 1}."
             faults.append(Fault("", "duplicate_column", detail, row=number, column=name))
     if faults:
-        error = unreadable("", "")
-        raise type(error)(error.detail, *faults)
+        raise Unreadable(UNREADABLE, *faults)
     return names

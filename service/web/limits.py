@@ -89,14 +89,12 @@ class Windows:
 class Limited:
     """Refuses what exceeds a client's quota, and tells every client what is left of it."""
 
-    def __init__(
-        self, app: ASGIApp, *, reads: int, writes: int, metrics: Metrics, windows: Windows | None = None
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, reads: int, writes: int, metrics: Metrics) -> None:
         """``reads`` and ``writes`` are numbers of requests in a minute; 0 is any."""
         self._app = app
         self._reads, self._writes = Quota.of("reads", reads), Quota.of("writes", writes)
         self._metrics = metrics
-        self._windows = windows or Windows()
+        self._windows = Windows()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers, unless there were too many requests."""
