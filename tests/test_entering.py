@@ -403,6 +403,7 @@ def test_an_article_is_opened_once_and_kept_for_statement_after_statement(editor
     )  # fmt: skip
     kinds = read(editor.get(opened.headers["Location"]))
     page = read(press(editor, kinds, "kind", "pledge.stated"))
+    assert (page.data["occurred.edtf"], "Kept from the statement before" in page.text) == ([""], False)
     source = {"title": "A long report", "publisher": "A paper", "published_on": "2025-07-12", "reliability": "C",
               "credibility": 3}  # fmt: skip
     without = {name: text for name, text in FILLED.items() if not name.startswith("sources")}
@@ -418,6 +419,8 @@ def test_an_article_is_opened_once_and_kept_for_statement_after_statement(editor
         assert f"Entered so far: {number}" in page.text
         assert "Source: A long report" in page.text
         assert page.data["summary"] == [""]
+        assert (page.data["occurred.edtf"], page.data["occurred.basis"]) == (["10 July 2025"], ["stated"])
+        assert "Kept from the statement before" in page.text
         event_id = parse_qs(urlsplit(address).query)["entered"][-1]
         assert said(editor, event_id)["sources"] == [source]
 

@@ -278,6 +278,7 @@ def test_a_statements_page_leads_to_the_next_one_from_the_same_source(editor: Te
     assert "From the article “Fish & chips”" in kinds.text
     chosen = read(press(editor, kinds, "kind", "pledge.delivered"))
     assert chosen.data["sources.0.publisher"] == ["A paper"]
+    assert (chosen.data["occurred.edtf"], "Kept from the statement before" in chosen.text) == (["2025-07-10"], True)
 
 
 def test_a_dispute_is_opened_and_settled(editor: TestClient) -> None:

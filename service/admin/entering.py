@@ -32,7 +32,7 @@ from service.domain.kinds import STATEMENTS, invalid
 from service.domain.record import is_event_id
 from service.domain.statement import Source, Statement
 from service.drafts.stored import Draft
-from service.forms.fields import Form, Section, fields_of, form_of, kind_of
+from service.forms.fields import Field, Form, Section, fields_of, form_of, kind_of
 from service.forms.reading import Filled, fill_form, read_form
 from service.forms.shown import Page, show
 from service.forms.words import sentence_of, spaced
@@ -105,7 +105,8 @@ async def show_statement(request: Request) -> Response:
     if filled.unknown:
         detail = "This address fills in a field that the form does not have."
         raise Invalid(detail, *(Fault(f"/query/{name}", "extra_forbidden", detail) for name in filled.unknown))
-    return await _form(request, entry, show(form_of(kind), filled))
+    is_kept = returned is None and filled.data.get("occurred.edtf")
+    return await _form(request, entry, show(_saying_what_is_kept(form_of(kind)) if is_kept else form_of(kind), filled))
 
 
 def _begin_again(sent: Sent, returned: Draft) -> Sent:
@@ -274,14 +275,25 @@ def _address(
     entry: Entry, data: Mapping[str, Sequence[str]], *, kind: str, new: Sequence[str] = (), done: str = "",
     draft: str = "",
 ) -> str:  # fmt: skip
-    """The form's address, with the first sources kept, and what was entered from them so far."""
+    """The form's address, with the first sources and the date kept, and what was entered from them so far."""
     asked = [("coalition", entry.sent.get("coalition")), ("kind", kind), ("done", done), ("draft", draft)]
     asked += [("entered", event_id) for event_id in [*_entered(entry.sent), *new][-_MOST_ENTERED:]]
     asked += [(name, text) for name, texts in data.items() if _KEPT.match(name) for text in texts]
     return f"{NEW}?{urlencode([one for one in asked if one[1]])}"
 
 
-_KEPT = re.compile(r"sources\.[0-2]\.")
+_KEPT = re.compile(r"sources\.[0-2]\.|occurred\.(edtf|basis)$")
+_DATE_KEPT = "Kept from the statement before: change it where this was said or done on another day."
+
+
+def _saying_what_is_kept(form: Form) -> Form:
+    """The form, whose date says that it was not written for this statement."""
+    return replace(form, fields=tuple(_with_hint(one) if one.name == "occurred" else one for one in form.fields))
+
+
+def _with_hint(occurred: Field) -> Field:
+    parts = (replace(one, hint=_DATE_KEPT) if one.name == "edtf" else one for one in occurred.parts)
+    return replace(occurred, parts=tuple(parts))
 
 
 # --- an article -------------------------------------------------------------------------------------------------------

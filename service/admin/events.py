@@ -153,9 +153,12 @@ async def show_event(request: Request, event_id: str) -> Response:
 
 
 def _source(found: Recorded) -> str:
-    """What fills a form in with where it was read, for the next statement from there; "" where nothing says that."""
+    """What fills a form in with where it was read and its date, for the next statement from there; "" where nothing
+    says that.
+    """
     first = found.content.get("sources", [])[:1]
-    data = fill_form(fields_of(found.kind), {"sources": first}) if first else {}
+    kept = {"sources": first, "occurred": found.content.get("occurred", {})}
+    data = fill_form(fields_of(found.kind), kept) if first else {}
     return urlencode([(name, text) for name, texts in data.items() for text in texts])
 
 
