@@ -51,6 +51,7 @@ from service.journal import Journal
 from service.load.room import Places
 from service.log.codec import SALT_BYTES
 from service.record import Recorder
+from service.segments.named import Naming
 from service.settings import Settings, parse_networks, parse_pairs
 from service.web import docs, kinds_of_problem, operations
 from service.web.document import Application
@@ -94,8 +95,8 @@ def create_app(
             waiting = Drafts(pool, writing, recorder, new_id=new_id, new_salt=new_salt)
             access, importing = Access(writing, now=clock), Places(settings.imports_at_once)
             app.state.services = Services(
-                settings, pool, writing, recorder, feed, courier, access, Seen(), waiting, importing, provider, metrics,
-                clock, new_id, new_salt,
+                settings, pool, writing, recorder, feed, courier, access, Seen(), waiting, importing, Naming(),
+                provider, metrics, clock, new_id, new_salt,
             )  # fmt: skip
             yield
 

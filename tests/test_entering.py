@@ -143,7 +143,7 @@ def test_what_is_wrong_is_told_for_who_writes_and_not_for_who_sends(editor: Test
     assert {"occurred.edtf", "body.claimed_participants", "actors"} <= page.at_fault()
     assert "of 3/4/2025 nobody can tell which number is the day" in page.text
     assert "Write a whole number, in digits." in page.text
-    assert "a person, or a group without a name, is picked below" in page.text
+    assert "Who is “Atlantis”? Choose below, or write another name." in page.text
     assert "Send " not in page.text
     assert "EDTF" not in page.text
 
@@ -168,6 +168,23 @@ def test_an_actor_that_is_unclear_comes_back_as_a_choice(editor: TestClient) -> 
     assert "Who is “Korea”?" in page.text
     assert "actors?Korea" not in page.data, "nothing is chosen beforehand"
     assert said(editor, event_at(press(editor, page, "do", "save", **{"actors?Korea": "KR"})))["actors"] == ["FR", "KR"]
+
+
+def test_somebody_whom_statements_have_named_is_entered_by_name_and_chosen_by_one_that_is_nearly_it(
+    editor: TestClient,
+) -> None:
+    post(editor, statement(actors=["FR"], said_by={"actor": "FR", "name": "Emmanuel Macron", "post": "President"}))
+    page = form(editor)
+    assert "Emmanuel Macron" in page.text, "and offered while one writes"
+    filled = FILLED | {"actors": "Emmanuel MACRON; Marcon; Germny"}
+    page = read(press(editor, page, "do", "preview", **filled))
+    assert "Emmanuel Macron (person:emmanuel-macron)" in page.text
+    assert not [name for name in page.data if "?" in name], "nothing is chosen beforehand"
+    chosen = {"actors?Marcon": "person:francois-marcon", "actors?Germny": "DE"}
+    offered = {given["value"] for _, given in page.elements if "?" in given.get("name", "")}
+    assert {"person:emmanuel-macron", "person:marcon", "group:marcon", "DE"} <= offered
+    event_id = event_at(press(editor, page, "do", "save", **chosen))
+    assert said(editor, event_id)["actors"] == ["person:emmanuel-macron", "person:francois-marcon", "DE"]
 
 
 def test_a_date_may_be_picked_and_is_told_in_words(editor: TestClient) -> None:

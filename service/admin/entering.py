@@ -4,7 +4,6 @@ An address may fill the form in beforehand: its parameters are the form's fields
 address of the page, which survives a reload, can be had twice in two windows, and is kept nowhere.
 """
 
-import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -21,12 +20,12 @@ from service.access import Caller, Role
 from service.admin.again import asked_of, find_own
 from service.admin.guarding import UNSENT, pages, signed_in
 from service.admin.known import MOST_SUBJECTS, list_coalitions, list_entered, list_subjects
+from service.admin.naming import actor_names, read_named
 from service.admin.pages import render, see
 from service.admin.saving import Outlook, Resembles, Saved, Seen, foresee, save
 from service.admin.sent import Sent, strangers
 from service.admin.typed import faults_at
 from service.admin.typed import read_form as read_sent
-from service.domain.actors import COUNTRIES, ORGANISATIONS, name_of
 from service.domain.errors import Fault, Invalid, RegistryError, Unknown
 from service.domain.kinds import STATEMENTS, invalid
 from service.domain.record import is_event_id
@@ -69,11 +68,6 @@ def families() -> tuple[Family, ...]:
     for name, kind in _KINDS.items():
         named.setdefault(kind.family, []).append(Kind(name, spaced(name).capitalize(), sentence_of(kind.__doc__)))
     return tuple(Family(family, tuple(kinds)) for family, kinds in named.items())
-
-
-def actor_names() -> list[str]:
-    """What is offered where an actor is asked for; any other name in any language is taken too."""
-    return sorted(map(name_of, (*COUNTRIES, *ORGANISATIONS)))
 
 
 class Entry(NamedTuple):
@@ -212,8 +206,7 @@ async def _read(entry: Entry) -> Filled:
     known, written = entry.sent.get("known"), data.get("subject", [""])[-1].strip()
     if known and not written:
         data = {**data, "subject": [known]}
-    # The names of actors are loaded when first they are needed, which takes a while.
-    filled = await asyncio.to_thread(read_form, form_of(entry.kind).fields, data)
+    filled = await read_named(entry.served, form_of(entry.kind).fields, data)
     if known and written and filled.content.get("subject") != known:
         detail = "A known subject is picked and a new one is written: leave one out."
         return replace(filled, faults=(*filled.faults, Fault("/subject", "ambiguous", detail)))
@@ -257,7 +250,7 @@ async def _form(
         next_kind=sent.get("next_kind") or kind_of(kind),
         entered=await list_entered(served, _entered(sent)),
         another=_address(entry, entry.sent.data, kind="", draft=sent.get("draft")),
-        actors=actor_names(),
+        actors=await actor_names(served),
     )
 
 

@@ -5,7 +5,6 @@ form comes back with what they changed and with all that was filled in; a correc
 form, and takes nothing back that others have.
 """
 
-import asyncio
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, NamedTuple
@@ -17,9 +16,10 @@ from starlette.responses import Response
 
 from service.access import Caller, Role
 from service.admin.again import asked_of, find_own
-from service.admin.entering import actor_names, key_after, told_of
+from service.admin.entering import key_after, told_of
 from service.admin.events import ACTIONS, BESIDE, Recorded, find_recorded
 from service.admin.guarding import UNSENT, pages, signed_in
+from service.admin.naming import actor_names, read_named
 from service.admin.pages import render, see
 from service.admin.saving import Outlook, foresee, save
 from service.admin.sent import Sent, strangers
@@ -92,7 +92,7 @@ async def show_note(request: Request, event_id: str, name: str) -> Response:
         data |= _fill(noting, noting.found.content)
     elif name == "settlement":
         data |= _ranks(noting.found)
-    filled = await asyncio.to_thread(read_form, noting.form.fields, data)
+    filled = await read_named(noting.served, noting.form.fields, data)
     return await _form(request, noting, show(noting.form, filled), seen=noting.found.content)
 
 
@@ -125,7 +125,7 @@ async def make_note(request: Request, event_id: str, name: str) -> Response:
     sent = Sent.of((await read_sent(request)).multi_items())
     noting = await _begin(request, caller, event_id, name, sent)
     served = noting.served
-    filled = await asyncio.to_thread(read_form, noting.form.fields, sent.without_removed())
+    filled = await read_named(served, noting.form.fields, sent.without_removed())
     seen = _seen(noting)
     if sent.only_grows:
         return await _form(request, noting, show(noting.form, filled, add=sent.get("add")), seen=seen)
@@ -250,7 +250,7 @@ async def _form(
         alike=await _alike(noting),
         waits=noting.returned is not None or not noting.caller.role.allows(Role.EDITOR),
         returned=noting.returned,
-        actors=actor_names(),
+        actors=await actor_names(noting.served),
     )
 
 

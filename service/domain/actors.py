@@ -166,6 +166,11 @@ def is_country(code: str) -> bool:
     return code in COUNTRIES
 
 
+def is_open_code(text: str) -> bool:
+    """Tell whether the text is a code that no table has: a person's, a group's, a coalition's or a force's."""
+    return _OPEN_CODE.fullmatch(text) is not None
+
+
 def is_group(code: str) -> bool:
     """Tell whether the code stands for an anonymous group, which counts in no country's list."""
     return code.startswith("group:")
@@ -196,7 +201,7 @@ def find_actors(q: str, limit: int | None = None) -> list[Actor]:
 
     An empty text finds them all, by name; a negative limit counts as 0, none takes all.
     """
-    folded = _fold(q) if len(q) <= MAX_LENGTH else ""
+    folded = fold_name(q) if len(q) <= MAX_LENGTH else ""
     if q and not folded:
         return []
     ranks: dict[str, int] = {}
@@ -204,7 +209,7 @@ def find_actors(q: str, limit: int | None = None) -> list[Actor]:
         rank = _rank(key, folded, tier)
         if rank is not None and rank < ranks.get(code, 99):
             ranks[code] = rank
-    best = sorted(ranks, key=lambda code: (ranks[code], _fold(_CLOSED_NAMES[code]), code))
+    best = sorted(ranks, key=lambda code: (ranks[code], fold_name(_CLOSED_NAMES[code]), code))
     return [get_actor(code) for code in best[: None if limit is None else max(limit, 0)]]
 
 
@@ -212,17 +217,17 @@ def suggest_actors(text: str) -> list[Actor]:
     """List the countries and organisations that a text may mean which names none of them, or more than one."""
     if len(text) > MAX_LENGTH:
         return []
-    folded = _fold(text)
+    folded = fold_name(text)
     meant = (*_MEANT.get(folded, ()), *sorted(_index().get(folded, ())))
     found = (actor.code for actor in find_actors(text, _MOST_SUGGESTED))
-    codes = list(dict.fromkeys((*meant, *found, *_near(folded))))
+    codes = list(dict.fromkeys((*meant, *found, *_near(folded)))) or _near(folded, _FOREIGN)
     return [get_actor(code) for code in codes[:_MOST_SUGGESTED]]
 
 
 @lru_cache(maxsize=1_024)
 def codes_named(word: str) -> frozenset[str]:
     """Every country and organisation of which a name, in any language, has a word that begins with the text."""
-    folded = _fold(word) if len(word) <= MAX_LENGTH else ""
+    folded = fold_name(word) if len(word) <= MAX_LENGTH else ""
     return frozenset(code for key, code, _ in _search_list() if folded and f" {key}".find(f" {folded}") >= 0)
 
 
@@ -257,7 +262,7 @@ def _parse_name(text: str) -> str:
             f"Behind the colon stand 1 to {MAX_SLUG} characters: small letters a-z and digits, in words "
             "joined by single hyphens, as in person:jane-doe."
         )
-    folded = _fold(text)
+    folded = fold_name(text)
     if folded in _REFUSED:
         raise ValueError(_REFUSED[folded])
     codes = _index().get(folded)
@@ -285,15 +290,15 @@ def _unknown(folded: str) -> str:
     return f"No actor goes by that code or name. {CODES}"
 
 
-def _near(folded: str) -> list[str]:
-    """The codes of what goes by almost that name in English."""
-    english = {key: code for key, code, tier in _names() if tier < _FOREIGN and key[:4] != "org "}
-    near = get_close_matches(folded.removeprefix("org "), english, n=2 * _MOST_NEAR, cutoff=0.7)
-    return list(dict.fromkeys(english[key] for key in near))[:_MOST_NEAR]
+def _near(folded: str, tier: int = _ENGLISH) -> list[str]:
+    """The codes of what goes by almost that name in English, or in any language."""
+    known = {key: code for key, code, of in _names() if of <= tier and key[:4] != "org "}
+    near = get_close_matches(folded.removeprefix("org "), known, n=2 * _MOST_NEAR, cutoff=0.7)
+    return list(dict.fromkeys(known[key] for key in near))[:_MOST_NEAR]
 
 
-def _fold(text: str) -> str:
-    """Reduce a name to what its spellings share: `_plain`, with no leading article and initials joined."""
+def fold_name(text: str) -> str:
+    """Reduce a name to what its spellings share: no case, accents, punctuation or leading article, initials joined."""
     words = ["st" if word == "saint" else word for word in _plain(text).split()]
     if len(words) > 1 and words[0] == "the":
         words = words[1:]
@@ -363,9 +368,9 @@ def _foreign_names() -> Iterator[tuple[str, str]]:
 @lru_cache(maxsize=1)
 def _names() -> list[tuple[str, str, int]]:
     """Every folded name with its code and tier: an actor's own, another English one, another language's."""
-    own = {(_fold(name), code): _OWN for code, name in _CLOSED_NAMES.items()}
-    english = {(_fold(name), code): _ENGLISH for name, code in _english_names()}
-    foreign = {(_fold(name), code): _FOREIGN for name, code in _foreign_names()}
+    own = {(fold_name(name), code): _OWN for code, name in _CLOSED_NAMES.items()}
+    english = {(fold_name(name), code): _ENGLISH for name, code in _english_names()}
+    foreign = {(fold_name(name), code): _FOREIGN for name, code in _foreign_names()}
     return [(key, code, tier) for (key, code), tier in (foreign | english | own).items()]
 
 

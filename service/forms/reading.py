@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from service.domain.actors import name_of, parse_actor, person_code, suggest_actors
+from service.domain.actors import MAX_LENGTH, name_of, parse_actor, person_code, suggest_actors
 from service.domain.errors import Fault
+from service.domain.named import NOBODY, Names
 from service.forms.dates import parse_picked, parse_written
 from service.forms.fields import EXACTLY, NO, YES, Field, Widget
 
@@ -55,14 +56,15 @@ class Filled:
     unclear: Mapping[str, tuple[Unclear, ...]] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()  # names that the form does not have
     instead: Mapping[str, str] = field(default_factory=dict)  # fields that were filled in by way of another
+    told: Mapping[str, str] = field(default_factory=dict)  # whom names were understood to name, by field
 
 
-def read_form(fields: Sequence[Field], data: Data) -> Filled:
-    """The content that was filled in."""
-    reader = _Reader(data)
+def read_form(fields: Sequence[Field], data: Data, names: Names = NOBODY) -> Filled:
+    """The content that was filled in; ``names`` are those of people and groups who are known."""
+    reader = _Reader(data, names)
     content = {one.name: value for one in fields if (value := reader.read(one, one.name, one.name)) is not _ABSENT}
     unknown = tuple(sorted(name for name in data if name not in reader.used))
-    return Filled(content, reader.kept, tuple(reader.faults), reader.unclear, unknown, reader.instead)
+    return Filled(content, reader.kept, tuple(reader.faults), reader.unclear, unknown, reader.instead, reader.told)
 
 
 def fill_form(fields: Sequence[Field], content: Json) -> dict[str, list[str]]:
@@ -87,14 +89,16 @@ def slug_of(words: str) -> str:
 class _Reader:
     """Reads each field once, and counts what has been said so far: a row in which nothing is said is none."""
 
-    def __init__(self, data: Data) -> None:
+    def __init__(self, data: Data, names: Names) -> None:
         self.data = data
+        self.names = names
         self.kept: dict[str, list[str]] = {}
         self.used: set[str] = set()
         self.said = 0
         self.faults: list[Fault] = []
         self.unclear: dict[str, tuple[Unclear, ...]] = {}
         self.instead: dict[str, str] = {}
+        self.told: dict[str, str] = {}
 
     def read(self, one: Field, old: str, new: str) -> Any:  # noqa: ANN401 - any JSON
         """The value of a field, whose name counts its rows as they were sent (``old``) and as they are (``new``)."""
@@ -201,16 +205,22 @@ class _Reader:
 
     def _actors(self, one: Field, text: str, old: str, new: str) -> Any:  # noqa: ANN401 - any JSON
         names = _split_actors(text) if one.widget is Widget.ACTORS else [text.strip()]
-        codes, unclear, kept = [], [], []
+        codes, unclear, kept, told = [], [], [], []
         for name in names:
             self.used.add(f"{old}?{name}")
             chosen = next(iter(self.data.get(f"{old}?{name}", ())), "")
             code = find_actor(chosen or name)
+            if code is not None:
+                told.append(name_of(code))
+            elif code := self.names.find(name):
+                told.append(f"{self.names.get(code).name} ({code})")
+            else:
+                choices = _choices(name, self.names) if len(name) <= MAX_LENGTH else ()
+                unclear.append(Unclear(name, tuple(choices)))
             codes.append(code or name)
             kept.append(chosen if chosen and code else name)
-            if code is None:
-                unclear.append(Unclear(name, tuple(_choices(name))))
         self.kept[new] = ["; ".join(kept)]
+        self.told[new] = ", ".join(told)
         if unclear:
             self.unclear[new] = tuple(unclear)
         return codes if one.widget is Widget.ACTORS else codes[0]
@@ -234,14 +244,15 @@ def _split_actors(text: str) -> list[str]:
     return list(dict.fromkeys(parted))
 
 
-def _choices(name: str) -> Iterator[Choice]:
-    """What a name may mean: actors of like names, else a person or a group that goes by it."""
-    for actor in suggest_actors(name):
+def _choices(name: str, names: Names) -> Iterator[Choice]:
+    """What a name may mean: those who are known by it or by one like it, else a person or a group that is new."""
+    known = {actor.code: actor for actor in (*names.suggest(name), *suggest_actors(name))}
+    for actor in known.values():
         yield Choice(actor.code, f"{actor.name} ({actor.code})")
     group = f"group:{slug_of(name)}"
-    for code, words in ((person_code(name), "the person"), (group, "an anonymous group, called")):
-        if find_actor(code) is not None:
-            yield Choice(code, f"{words} {name} ({code})")
+    for code, words in ((person_code(name), "a person not named before"), (group, "a group not named before")):
+        if code not in known and find_actor(code) is not None:
+            yield Choice(code, f"{words}: {name} ({code})")
 
 
 def _parse(one: Field, text: str) -> Any:  # noqa: ANN401 - any JSON
@@ -308,9 +319,3 @@ def _fill_group(one: Field, path: str, value: Json) -> Iterator[tuple[str, list[
     for part in one.parts:
         if said.get(part.name) is not None:
             yield from _fill(part, f"{path}.{part.name}", said[part.name])
-
-
-def tell_actors(text: str) -> str:
-    """The names of the actors that a text names, as far as they are clear."""
-    codes = [code for name in _split_actors(text) if (code := find_actor(name))]
-    return ", ".join(map(name_of, codes))

@@ -3,13 +3,14 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from service.domain.errors import Fault
 from service.domain.statement import Basis
 from service.domain.telling_dates import tell_date, tell_occurred
 from service.forms.dates import PRECISIONS, Precision, parse_written
 from service.forms.fields import Field, Form, Section, Widget
-from service.forms.reading import PICKED, Data, Filled, Unclear, tell_actors
+from service.forms.reading import PICKED, Data, Filled, Unclear
 from service.forms.words import for_writing
 
 MOST_RADIOS = 4
@@ -91,7 +92,7 @@ def show(form: Form, filled: Filled, faults: Sequence[Fault] = (), *, add: str =
     for fault in every:
         name = _place(fault, bare)
         name = filled.instead.get(name or "", name)
-        detail = fault.detail if name is None else for_writing(_said_by_label(fault.detail, name, bare))
+        detail = fault.detail if name is None else _in_words(fault, name, bare, filled)
         problems.append(Problem(detail) if name is None else Problem(detail, _label(name, bare), bare[name].id))
         placed.setdefault(name or "", []).append(detail)
     shown = _shown(form, _Shower(filled, placed, add))
@@ -127,6 +128,16 @@ def _place(fault: Fault, names: Mapping[str, object]) -> str | None:
     return next((name for name in named if name in names), around or None)
 
 
+def _in_words(fault: Fault, name: str, shown: Mapping[str, Shown], filled: Filled) -> str:
+    """What is wrong, for whoever writes; of a name that is not clear, that it is chosen below."""
+    said: Any = filled.content
+    for part in fault.pointer.split("/")[1:]:
+        said = said[int(part)] if isinstance(said, list) else said.get(part) if isinstance(said, dict) else None
+    if any(said == one.text and one.choices for one in filled.unclear.get(name, ())):
+        return f"Who is “{said}”? Choose below, or write another name."
+    return for_writing(_said_by_label(fault.detail, name, shown))
+
+
 def _said_by_label(detail: str, name: str, shown: Mapping[str, Shown]) -> str:
     """A sentence that names members, with the labels of their fields."""
     around = name.rpartition(".")[0]
@@ -142,7 +153,7 @@ def _said_by_label(detail: str, name: str, shown: Mapping[str, Shown]) -> str:
 class _Shower:
     def __init__(self, filled: Filled, errors: Mapping[str, Sequence[str]], add: str) -> None:
         self._data: Data = filled.data
-        self._unclear, self._errors, self._add = filled.unclear, errors, add
+        self._unclear, self._told, self._errors, self._add = filled.unclear, filled.told, errors, add
 
     def show(self, one: Field, name: str) -> Shown:
         """A field and all that is in it."""
@@ -153,7 +164,8 @@ class _Shower:
         picked = {part: given[-1] for part in PICKED if (given := self._data.get(f"{name}.{part}"))}
         opened = bool(value or picked or errors or self._add == name or any(part.opened for part in parts))
         unclear = self._unclear.get(name, ())
-        return Shown(one, name, value, values, picked, parts, errors, _echo(one, value), unclear, opened)
+        echo = self._told.get(name) or _echo(one, value)
+        return Shown(one, name, value, values, picked, parts, errors, echo, unclear, opened)
 
     def _parts(self, one: Field, name: str) -> tuple[Shown, ...]:
         if one.widget is Widget.GROUP:
@@ -185,11 +197,7 @@ def _usual(one: Shown) -> tuple[str, ...]:
 
 
 def _echo(one: Field, value: str) -> str:
-    if not value.strip():
-        return ""
-    if one.widget in (Widget.ACTOR, Widget.ACTORS):
-        return tell_actors(value)
-    if one.widget is Widget.DATE:
+    if value.strip() and one.widget is Widget.DATE:
         try:
             return tell_date(parse_written(value.strip()))
         except ValueError:

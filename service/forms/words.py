@@ -180,8 +180,7 @@ _WRITTEN: Final = {
     HELP: "Write one such as 2025-07-10, 10 July 2025, July 2025 or by 17 March 2025; of 3/4/2025 nobody can tell "
     "which number is the day.",
     WHOLE: "Write a whole number, in digits.",
-    CODES: "Write the name or the code of a country or an organisation; a person, or a group without a name, is picked "
-    "below.",
+    CODES: "Write the name or the code of a country, an organisation, a person or a group.",
     "Send ": "Write ",
 }
 

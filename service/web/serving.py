@@ -22,6 +22,7 @@ from service.drafts.deciding import Drafts
 from service.feed import Feed
 from service.load.room import Places
 from service.record import Recorder
+from service.segments.named import Naming
 from service.settings import Settings
 from service.web.cookies import CROSS_SITE, SESSION, find_kept, is_cross_site
 from service.web.metrics import Metrics
@@ -45,6 +46,7 @@ class Services:
     seen: Seen
     drafts: Drafts
     importing: Places
+    naming: Naming
     provider: Provider | None
     metrics: Metrics
     clock: Callable[[], datetime]
