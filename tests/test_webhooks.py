@@ -546,6 +546,8 @@ def test_what_cannot_be_subscribed_to_is_refused_with_a_pointer(client: TestClie
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [
+        (None, ""),
+        ({}, ""),
         ({"url": None}, "/url"),
         ({"state": "switched_off"}, "/state"),
         ({"state": None}, "/state"),
@@ -556,7 +558,7 @@ def test_what_cannot_be_subscribed_to_is_refused_with_a_pointer(client: TestClie
     ],
 )
 def test_what_cannot_be_changed_is_refused_with_a_pointer(
-    client: TestClient, receiver: Receiver, body: Json, pointer: str
+    client: TestClient, receiver: Receiver, body: Json | None, pointer: str
 ) -> None:
     made = subscribe(client, receiver.url)
     refused = client.patch(f"/v1/webhooks/{made['id']}", json=body)

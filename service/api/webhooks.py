@@ -3,12 +3,12 @@
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Depends, Request
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 from starlette.responses import Response
 
 from service.access import Caller, Role
@@ -54,8 +54,9 @@ Position = Annotated[int, Field(strict=True, ge=0, le=2**62)]
 _LONGEST_OVERLAP = 168
 
 
-def _without_defaults(schema: Json) -> None:
-    """What is left out stays as it is."""
+def _of_a_patch(schema: Json) -> None:
+    """What is left out stays as it is, and something is said."""
+    schema["minProperties"] = 1
     for member in schema["properties"].values():
         member.pop("default", None)
 
@@ -71,12 +72,18 @@ class Subscribing(Wanted):
 class Changing(Wanted):
     """What is to be different: a merge patch (RFC 7396), in which null takes a filter away."""
 
-    model_config = ConfigDict(json_schema_extra=_without_defaults)
+    model_config = ConfigDict(json_schema_extra=_of_a_patch)
 
     url: HookUrl = ""
     description: Description = ""
     state: Literal["active", "paused"] = "active"
     after: Position = Field(0, description="the position behind which to go on, forwards or back")
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("Say what is to be different; what is left out stays as it is.")
+        return self
 
 
 class AskedSecret(AskedWrite):
