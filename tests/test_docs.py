@@ -26,6 +26,8 @@ from tests.receivers import LOOPBACK
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
+ANALYSTS = (ROOT / "docs" / "analysts.md").read_text("utf-8")
+COMMANDS = (ROOT / "docs" / "commands.md").read_text("utf-8")
 EXAMPLES = (ROOT / "docs" / "examples.md").read_text("utf-8")
 API = (ROOT / "docs" / "api.md").read_text("utf-8")
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text("utf-8")
@@ -39,7 +41,9 @@ _CODE = re.compile(r"`([^`]+)`")
 SCRIPT_COMMANDS = {"test", "check", "bench", "setup", "lock", "torture", "totals", "fuzz", "pictures"}
 
 
-# The README's commands
+# The commands of the README and of the guide for analysts
+
+QUESTIONS = {"README": README, "analysts": ANALYSTS}
 
 
 class Registry(NamedTuple):
@@ -89,7 +93,7 @@ def running() -> Iterator[Registry]:
 
 
 def _with_curl(folder: Path) -> str:
-    """The search path for the README's commands; a stand-in for curl comes last, where the machine has none."""
+    """The search path for the commands; a stand-in for curl comes last, where the machine has none."""
     stand_in = folder / "curl"
     stand_in.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{ROOT / "tests" / "curl.py"}" "$@"\n', encoding="utf-8")
     stand_in.chmod(0o755)
@@ -106,12 +110,14 @@ def test_the_stand_in_for_curl_answers_what_curl_does(running: Registry, tmp_pat
         assert (b"Content-Type" in said) == bool(options)
 
 
-def test_every_command_of_the_readme_answers_what_it_shows(running: Registry, tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", QUESTIONS)
+def test_every_command_of_a_page_answers_what_it_shows(running: Registry, tmp_path: Path, page: str) -> None:
     environment = os.environ | {"REGISTRY": running.address, "TOKEN": running.token, "PATH": _with_curl(tmp_path)}
-    prepares, asking = _shown(README)
+    prepares, asking = _shown(QUESTIONS[page])
     for commands, output in asking:
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", prepares + commands],
+            cwd=tmp_path,
             env=environment,
             capture_output=True,
             text=True,
@@ -121,9 +127,11 @@ def test_every_command_of_the_readme_answers_what_it_shows(running: Registry, tm
         assert done.stdout == output, f"{commands}\n{done.stderr}"
 
 
-def test_every_question_of_the_readme_shows_its_answer() -> None:
-    _, asking = _shown(README)
-    assert len(asking) == sum(kind == "sh" and "curl -s" in content for kind, content in _FENCE.findall(README))
+@pytest.mark.parametrize("page", QUESTIONS)
+def test_every_question_of_a_page_shows_its_answer(page: str) -> None:
+    _, asking = _shown(QUESTIONS[page])
+    found = _FENCE.findall(QUESTIONS[page])
+    assert len(asking) == sum(kind == "sh" and "curl -s" in content for kind, content in found)
     assert all(output.strip() for _, output in asking)
 
 
@@ -160,9 +168,8 @@ def _columns(page: str) -> dict[str, str]:
     return {name: rest for cell, rest in _ROW.findall(page) for name in _CODE.findall(cell)}
 
 
-def test_every_setting_is_in_the_readme_with_its_default_and_no_other() -> None:
-    section = README.partition("## Settings")[2].partition("\n## ")[0]
-    shown = _columns(section)
+def test_every_setting_is_listed_with_its_default_and_no_other() -> None:
+    shown = _columns(COMMANDS.partition("## Settings")[2])
     assert set(shown) == {name.upper() for name in Settings.model_fields}
     for name, field in Settings.model_fields.items():
         default = str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
@@ -177,14 +184,14 @@ def _commands() -> set[str]:
     return found
 
 
-def test_every_command_is_in_the_readme() -> None:
-    shown = " ".join(_columns(README.partition("## Commands")[2].partition("\n## ")[0]))
+def test_every_command_is_listed() -> None:
+    shown = " ".join(_columns(COMMANDS.partition("## Commands")[2].partition("\n## ")[0]))
     for command in _commands() | SCRIPT_COMMANDS:
         assert re.search(rf"\./run {command}\b", shown), command
 
 
-def test_every_option_of_a_command_is_in_the_readme() -> None:
-    section = README.partition("## Commands")[2].partition("\n## ")[0]
+def test_every_option_of_a_command_is_listed() -> None:
+    section = COMMANDS.partition("## Commands")[2].partition("\n## ")[0]
     for name, command in get_command(command_line).commands.items():  # type: ignore[attr-defined]  # a group
         for one in (command, *getattr(command, "commands", {}).values()):
             options = {option for parameter in one.params for option in (*parameter.opts, *parameter.secondary_opts)}
