@@ -70,6 +70,11 @@ class Caller:
     session_id: str | None = None
     name: str = ""
 
+    @property
+    def looks_after(self) -> str | None:
+        """Whose webhooks it may see and change: its own; None, those of all, for an admin."""
+        return None if self.role is Role.ADMIN else self.owner
+
 
 # --- tokens -----------------------------------------------------------------------------------------------------------
 

@@ -33,6 +33,7 @@ from service.api import (
     actors,
     coalitions,
     commitments,
+    deliveries,
     drafts,
     events,
     imports,
@@ -112,7 +113,7 @@ def create_app(
     )
     handle_errors(app)
     busiest_first = (statements, commitments, coalitions, subjects, timeline, events, actors)
-    for room in (*busiest_first, drafts, tokens, webhooks, imports, docs, kinds_of_problem, operations):
+    for room in (*busiest_first, drafts, tokens, webhooks, deliveries, imports, docs, kinds_of_problem, operations):
         app.router.routes.extend(room.router.routes)
     for_writers = (entering, pasting, noting, review)
     for_editors = (finding, *for_writers, events_page, coalition_pages, lookups, audit, webhook_pages)

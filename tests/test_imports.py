@@ -9,7 +9,7 @@ import pytest
 from pydantic import TypeAdapter
 from starlette.testclient import TestClient
 
-from service.api.answered import ImportEnd
+from service.api.recorded import ImportEnd
 from service.main import create_app
 from service.settings import Settings
 from service.web.document import described

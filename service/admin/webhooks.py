@@ -45,14 +45,7 @@ class NewWebhook(Wanted):
 async def _allowed(request: Request) -> tuple[Services, Caller, str | None]:
     """The services, who asks, and whose webhooks they may see: None is all."""
     caller = await signed_in(request, Role.EDITOR)
-    return services(request), caller, None if caller.role is Role.ADMIN else caller.owner
-
-
-def _parse_id(text: str) -> str:
-    try:
-        return str(UUID(text))
-    except ValueError:
-        raise subscriptions.unknown() from None
+    return services(request), caller, caller.looks_after
 
 
 def _after(request: Request) -> str | None:
@@ -113,7 +106,7 @@ async def show_webhook(request: Request, webhook_id: str) -> Response:
 async def _find(request: Request, webhook_id: str) -> tuple[Services, Subscription, str | None]:
     served, _, owner = await _allowed(request)
     async with connections(request).connection() as connection:
-        return served, await subscriptions.get_subscription(connection, _parse_id(webhook_id), owner), owner
+        return served, await subscriptions.get_subscription(connection, webhook_id, owner), owner
 
 
 async def _webhook(request: Request, webhook_id: str, *, secret: str | None = None) -> Response:

@@ -17,6 +17,7 @@ from service.domain.answers import Json, Moment, in_force, may_be, shape
 from service.domain.dates import parse_instant, render_instant
 from service.domain.errors import Fault, Invalid, Unknown
 from service.domain.kinds import parse_kind
+from service.domain.record import is_event_id
 from service.domain.statement import PRINTABLE, check_printable
 from service.domain.subject import SubjectKey
 from service.segments.query import Basis, Point, References, Scope, StateRow, is_known_of, is_registered, states_at
@@ -251,6 +252,13 @@ def page(
         outline,
         headers=next_page(request, after),
     )
+
+
+def id_before(asked: AskedKept) -> str | None:
+    """The id behind which a page begins, of what has ids such as events have; raises `Invalid` where it is none."""
+    if asked.after is not None and not is_event_id(asked.after):
+        raise no_cursor()
+    return asked.after
 
 
 def rows_wanted(request: Request, asked: AskedKept) -> int:

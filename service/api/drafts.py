@@ -8,15 +8,15 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from starlette.responses import Response
 
 from service.access import Caller, Role
-from service.api.answered import Tried, TriedBatch
-from service.api.answering import AskedKept, no_cursor, page_of_kept, rows_wanted
+from service.api.answering import AskedKept, id_before, page_of_kept, rows_wanted
 from service.api.changing import UNKEPT, Change, begin_change, changed
 from service.api.kept import ApprovalTried, DraftAnswer, DraftKept, DraftPage, DraftRecorded, DraftTried
 from service.api.outlines import listing
+from service.api.recorded import Tried, TriedBatch
 from service.api.recording import WAITS, AskedWrite, begin, draft_json, put_up, record
 from service.domain.answers import Json
 from service.domain.errors import Fault, Invalid, Unknown
-from service.domain.record import EventId, is_event_id
+from service.domain.record import EventId
 from service.domain.statement import Line, Slug, Text
 from service.drafts.queue import decides, find_visible
 from service.drafts.stored import Draft, DraftState, Wanted, count_drafts, list_drafts
@@ -68,14 +68,13 @@ async def get_drafts(request: Request) -> Response:
     """Drafts in the order in which they were put up; below the role approver, one's own."""
     caller = await authorise(request, Role.CONTRIBUTOR)
     asked = read_query(request, AskedDrafts)
-    if asked.after is not None and not is_event_id(asked.after):
-        raise no_cursor()
+    after = id_before(asked)
     author = asked.author if decides(caller) else caller.owner
     wanted = Wanted(None if asked.state is None else (asked.state,), author, asked.coalition)
     if asked.author not in (None, author):  # what others have put up is not there for whoever may not see it
         return page_of_kept(request, asked, [], 0 if asked.count else None, DRAFTS)
     async with connections(request).connection() as connection:
-        found = await list_drafts(connection, wanted, after=asked.after, limit=rows_wanted(request, asked))
+        found = await list_drafts(connection, wanted, after=after, limit=rows_wanted(request, asked))
         total = await count_drafts(connection, wanted) if asked.count else None
     return page_of_kept(request, asked, [draft_json(one, most=_SHOWN_IN_A_LIST) for one in found], total, DRAFTS)
 

@@ -8,10 +8,10 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import Field
 from starlette.responses import Response, StreamingResponse
 
-from service.api.answered import CloudEvent, EventAnswer, EventPage, SentEvent
 from service.api.answering import NO_EVENT
 from service.api.following import AskedFeed, follow_event, follow_log
 from service.api.outlines import EVENT, EVENTS
+from service.api.recorded import CloudEvent, EventAnswer, EventPage, SentEvent
 from service.database import snapshot
 from service.domain.answers import Json
 from service.domain.errors import Fault, Invalid, Unknown

@@ -13,7 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from service.access import Caller, Role
-from service.api.answered import ImportEnd, ImportReport, ImportRow
+from service.api.recorded import ImportEnd, ImportReport, ImportRow
 from service.domain.answers import Json
 from service.domain.kinds import AnyStatement
 from service.load.checked import Spool

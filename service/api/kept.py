@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from service import access
-from service.api.answered import Content, Event, EventTried, Similar
+from service.api.recorded import Content, Event, EventTried, Similar
 from service.api.shapes import ABSENT, Instant, Known, Shape, State, SubjectId
 from service.domain.record import EventId
 from service.drafts import stored

@@ -14,19 +14,12 @@ from service.api.answered import (
     ActorPage,
     CategoryOfCommitments,
     Changes,
-    ClaimedMembers,
-    CloudEvent,
-    CloudEventData,
     Coalition,
     CoalitionAnswer,
     CoalitionPage,
     CommitmentPage,
-    Content,
     CountryAnswer,
     Difference,
-    Event,
-    EventAnswer,
-    EventPage,
     History,
     Member,
     Possible,
@@ -37,8 +30,10 @@ from service.api.answered import (
     TimelineItem,
     TimelinePage,
 )
+from service.api.recorded import CloudEvent, CloudEventData, Content, Event, EventAnswer, EventPage
 from service.api.shapes import (
     Ceasefire,
+    Claim,
     Commitment,
     Figure,
     Meeting,
@@ -206,7 +201,7 @@ def _stances(found: Json | None) -> list[Row]:
 _PLEDGE, _MEETING, _WARNING = (OF_FAMILY[name] for name in ("pledge", "meeting", "warning"))
 _CATEGORY: Members = {**members_of(CategoryOfCommitments), "by_firmness": dict.fromkeys(map(str, LADDER), Kind.TEXT)}
 _NAMED: Members = {name: members_of(Member)[name] for name in ("code", "name", "role")}
-_CLAIMED, _FIGURE, _PROPOSAL = members_of(ClaimedMembers), members_of(Figure), members_of(Proposal)
+_CLAIMED, _FIGURE, _PROPOSAL = members_of(Claim), members_of(Figure), members_of(Proposal)
 _STATUS: Members = members_of(Status) | {
     "members": {"named": Each(_NAMED), "claimed": Each(_CLAIMED)},
     "commitments": {"by_category": Each(_CATEGORY), "anonymous": Each(_PLEDGE), "people": Each(_PLEDGE)},

@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from service.access import Caller, Role
-from service.api.answered import Recorded as RecordedAnswer
-from service.api.answered import RecordedBatch, Tried, TriedBatch
 from service.api.kept import DraftKept
+from service.api.recorded import Recorded as RecordedAnswer
+from service.api.recorded import RecordedBatch, Tried, TriedBatch
 from service.domain.answers import Json
 from service.domain.dates import render_instant
 from service.drafts.stored import Draft

@@ -18,7 +18,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from service.domain import ceasefire, meeting, membership, pledge, position, record, warning
+from service.domain import ceasefire, meeting, membership, pledge, position, warning
 from service.domain.quantities import Number
 from service.domain.record import EventId
 
@@ -381,6 +381,3 @@ class Membership(Subject):
 
 State = Commitment | Position | Warning | Meeting | Ceasefire | Organisation | Membership
 """A subject's state, in the shape of its family."""
-
-Rank = Annotated[str, Known(record.Rank)]
-Reason = Annotated[str, Known(record.Reason)]

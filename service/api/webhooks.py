@@ -1,25 +1,21 @@
-"""Webhooks: who is sent the log, and what came of it. An editor sees and changes its own, an admin all."""
+"""Webhooks: who is sent the log. An editor sees and changes its own, an admin all."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
-from typing import Annotated, Any, Literal, Self
-from uuid import UUID
+from typing import Annotated, Literal, Self
 
 import orjson
 from fastapi import APIRouter, Depends, Request
 from pydantic import ConfigDict, Field, model_validator
 from starlette.responses import Response
 
-from service.access import Caller, Role
-from service.api.answering import AskedKept, no_cursor, page_of_kept, rows_wanted
+from service.access import Role
+from service.api.answering import AskedKept, id_before, page_of_kept, rows_wanted
 from service.api.changing import Change, begin_change, changed
 from service.api.outlines import listing
 from service.api.recording import AskedWrite
-from service.api.webhook_shapes import Delivery as DeliveryShown
 from service.api.webhook_shapes import (
-    DeliveryPage,
-    MessageTried,
     SecretMade,
     SecretTried,
     ThinEvent,
@@ -30,25 +26,21 @@ from service.api.webhook_shapes import (
 )
 from service.database import Connection
 from service.domain.answers import Json
-from service.domain.dates import parse_instant, render_instant
-from service.domain.errors import Refused, Running
-from service.domain.record import is_event_id
-from service.once import Done
+from service.domain.dates import render_instant
 from service.segments.heard import Wanted
 from service.web.asking import read_query
 from service.web.bodies import find_versions, parse_body, read_no_body
 from service.web.describing import NEXT_PAGE, Answer, Described, documented, sent, view
 from service.web.fields import members_of
 from service.web.sending import JSON, PRIVATE, digest_of, revisions_in, send
-from service.web.serving import Door, Services, authorise, connections, takes_no_parameters
+from service.web.serving import Door, authorise, connections, takes_no_parameters
 from service.webhooks import subscriptions
-from service.webhooks.by_hand import Description, HookUrl, check_reachable, get_delivery, prepare_by_hand
-from service.webhooks.deliveries import Delivery, count_deliveries, find_delivery, list_deliveries
+from service.webhooks.by_hand import Description, HookUrl, check_reachable
 from service.webhooks.messages import MEDIA_TYPE, render_secret
 from service.webhooks.subscriptions import REASONS, State, Subscription
 
 router = APIRouter(tags=["webhooks"], route_class=Door)
-WEBHOOKS, DELIVERIES = listing(members_of(WebhookPage)), listing(members_of(DeliveryPage))
+WEBHOOKS = listing(members_of(WebhookPage))
 
 Position = Annotated[int, Field(strict=True, ge=0, le=2**62)]
 _LONGEST_OVERLAP = 168
@@ -100,24 +92,6 @@ _LINKS = {
         *("getWebhook", "changeWebhook", "deleteWebhook", "rotateSecret", "pingWebhook", "listDeliveries"),
     )
 }
-_THIS_WEBHOOK = {"webhook_id": "$request.path.webhook_id"}
-_SENT_BY_HAND = changed(
-    {
-        200: Answer(
-            "It was tried, and this came of it.",
-            {JSON: DeliveryShown},
-            links={
-                "resendDelivery": {**_THIS_WEBHOOK, "delivery_id": "$response.body#/id"},
-                "listDeliveries": _THIS_WEBHOOK,
-            },
-        )
-    },
-    tried=MessageTried,
-    refuses=(404,),
-    role=Role.EDITOR,
-)
-
-
 SENT = Described(
     asked=None,
     headers=("webhook-id", "webhook-timestamp", "webhook-signature"),
@@ -130,22 +104,6 @@ SENT = Described(
     security=(),
 )
 """What a receiver is sent, for the document."""
-
-
-async def _whose(request: Request) -> str | None:
-    """Whose webhooks the caller may see: None is all."""
-    return _seen_by(await authorise(request, Role.EDITOR))
-
-
-def _seen_by(caller: Caller) -> str | None:
-    return None if caller.role is Role.ADMIN else caller.owner
-
-
-def _parse_id(webhook_id: str) -> str:
-    try:
-        return str(UUID(webhook_id))
-    except ValueError:
-        raise subscriptions.unknown() from None
 
 
 @router.post(
@@ -194,21 +152,15 @@ async def create_webhook(request: Request) -> Response:
 )
 async def list_webhooks(request: Request) -> Response:
     """The webhooks of the caller, an admin's of all, oldest first."""
-    owner = await _whose(request)
+    owner = (await authorise(request, Role.EDITOR)).looks_after
     asked = read_query(request, AskedKept)
-    after = _cursor(asked)
+    after = id_before(asked)
     async with connections(request).connection() as connection:
         found = await subscriptions.list_subscriptions(
             connection, owner, after=after, limit=rows_wanted(request, asked)
         )
         total = await subscriptions.count_subscriptions(connection, owner) if asked.count else None
     return page_of_kept(request, asked, [_webhook(one) for one in found], total, WEBHOOKS)
-
-
-def _cursor(asked: AskedKept) -> str | None:
-    if asked.after is not None and not is_event_id(asked.after):
-        raise no_cursor()
-    return asked.after
 
 
 @router.get(
@@ -219,16 +171,12 @@ def _cursor(asked: AskedKept) -> str | None:
 )
 async def get_webhook(request: Request, webhook_id: str) -> Response:
     """One webhook, and how far it has come."""
-    owner = await _whose(request)
-    found = await _find(request, webhook_id, owner)
+    owner = (await authorise(request, Role.EDITOR)).looks_after
+    async with connections(request).connection() as connection:
+        found = await subscriptions.get_subscription(connection, webhook_id, owner)
     content = _webhook(found)
     etag = f'"{found.webhook_id}.{found.revision}+{digest_of(orjson.dumps(content))}"'
     return send(request, content, etag=etag, headers={"Cache-Control": PRIVATE})
-
-
-async def _find(request: Request, webhook_id: str, owner: str | None) -> Subscription:
-    async with connections(request).connection() as connection:
-        return await subscriptions.get_subscription(connection, _parse_id(webhook_id), owner)
 
 
 @router.patch(
@@ -263,9 +211,9 @@ async def change_webhook(request: Request, webhook_id: str) -> Response:
 
 def _holder(request: Request, change: Change, webhook_id: str) -> Callable[[Connection], Awaitable[Subscription]]:
     """Holds a webhook that the caller may change, as it has seen it where it says so."""
-    named, if_match = _parse_id(webhook_id), find_versions(request)
+    named, if_match = subscriptions.parse_id(webhook_id), find_versions(request)
     seen = None if if_match is None else revisions_in(if_match, named)
-    return partial(subscriptions.hold_subscription, webhook_id=named, owner=_seen_by(change.caller), seen=seen)
+    return partial(subscriptions.hold_subscription, webhook_id=named, owner=change.caller.looks_after, seen=seen)
 
 
 @router.delete(
@@ -316,99 +264,6 @@ async def rotate_secret(request: Request, webhook_id: str) -> Response:
     return change.tell(await change.do_secretly(rotate, render_secret))
 
 
-@router.post("/v1/webhooks/{webhook_id}/ping", operation_id="pingWebhook", openapi_extra=_SENT_BY_HAND)
-async def ping_webhook(request: Request, webhook_id: str) -> Response:
-    """Sends a message that only says that messages arrive, whatever the webhook's state; answers what came of it."""
-    change = await begin_change(request, Role.EDITOR, read=read_no_body)
-    return await _send_by_hand(change, await _find(request, webhook_id, _seen_by(change.caller)), None)
-
-
-@router.get(
-    "/v1/webhooks/{webhook_id}/deliveries",
-    operation_id="listDeliveries",
-    openapi_extra=documented(
-        AskedKept,
-        answers=view(
-            DeliveryPage,
-            "Deliveries.",
-            paged=True,
-            feed=False,
-            links={
-                "resendDelivery": {**_THIS_WEBHOOK, "delivery_id": "$response.body#/items/0/id"},
-                "listDeliveries": {**_THIS_WEBHOOK, **NEXT_PAGE},
-            },
-        ),
-        refuses=[404],
-        role=Role.EDITOR,
-    ),
-)
-async def list_webhook_deliveries(request: Request, webhook_id: str) -> Response:
-    """The latest attempts to deliver, newest first, and what came of each."""
-    owner = await _whose(request)
-    asked = read_query(request, AskedKept)
-    webhook, before = await _find(request, webhook_id, owner), _cursor(asked)
-    async with connections(request).connection() as connection:
-        found = await list_deliveries(connection, webhook.webhook_id, before=before, limit=rows_wanted(request, asked))
-        total = await count_deliveries(connection, webhook.webhook_id) if asked.count else None
-    return page_of_kept(request, asked, [_delivery(one) for one in found], total, DELIVERIES)
-
-
-@router.post(
-    "/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/resend",
-    operation_id="resendDelivery",
-    openapi_extra=_SENT_BY_HAND,
-)
-async def resend_delivery(request: Request, webhook_id: str, delivery_id: str) -> Response:
-    """Sends what a delivery sent once more, now and whatever the webhook's state; the cursor stays where it is."""
-    change = await begin_change(request, Role.EDITOR, read=read_no_body)
-    webhook = await _find(request, webhook_id, _seen_by(change.caller))
-    again = await get_delivery(change.served.writing, webhook.webhook_id, delivery_id)
-    return await _send_by_hand(change, webhook, again)
-
-
-async def _send_by_hand(change: Change, webhook: Subscription, again: Delivery | None) -> Response:
-    """Sends an event again, or a ping.
-
-    No transaction is open while the receiver is waited for: the delivery's id is kept under the key before, and what
-    came of it is found by that.
-    """
-    served, done = change.served, Done({}, replayed=False)
-    sending = await prepare_by_hand(served.writing, webhook, again, new_id=served.new_id, now=served.clock())
-    if change.dry_run:
-        return change.tell(Done({"message": orjson.loads(sending.message.body)}, replayed=False))
-
-    async def claim(delivery_id: str) -> bool:
-        nonlocal done
-
-        async def begin(_: Connection) -> Json:
-            return {"delivery_id": delivery_id, "began_at": render_instant(served.clock())}
-
-        done = await change.do(begin)
-        return not done.replayed
-
-    made = await sending.send(served.courier, claim=claim)
-    if made is None:
-        made = await _came_of(served, webhook, done.content)
-    return change.tell(Done(_delivery(made), done.replayed))
-
-
-async def _came_of(served: Services, webhook: Subscription, begun: Json) -> Delivery:
-    """What came of a delivery that was begun before; raises `Running` where that may still be open."""
-    async with served.writing.connection() as connection:
-        found = await find_delivery(connection, webhook.webhook_id, begun["delivery_id"])
-    if found is not None:
-        return found
-    if served.clock() - parse_instant(begun["began_at"]) < _UNDER_WAY:
-        raise Running("A request with this Idempotency-Key is still running; try again shortly.")
-    raise Refused(
-        "This Idempotency-Key was used before, and what came of it is not known any more, or never was: the service "
-        "stopped meanwhile. Send it again with a new key."
-    )
-
-
-_UNDER_WAY = timedelta(seconds=30)  # longer than any attempt takes
-
-
 def _webhook(one: Subscription) -> Json:
     reason = None if one.reason is None else {"code": one.reason, "detail": REASONS[one.reason]}
     waits = one.state is State.ACTIVE and one.attempts > 0
@@ -427,19 +282,4 @@ def _webhook(one: Subscription) -> Json:
         "owner": one.owner,
         "created_at": render_instant(one.created_at),
         "changed_at": render_instant(one.changed_at),
-    }
-
-
-def _delivery(one: Delivery) -> dict[str, Any]:
-    return {
-        "id": one.delivery_id,
-        "cause": one.cause,
-        "position": one.position,
-        "event_id": one.event_id,
-        "attempt": one.attempt,
-        "began_at": render_instant(one.outcome.began_at),
-        "took_ms": one.outcome.took_ms,
-        "accepted": one.outcome.accepted,
-        "status": one.outcome.status,
-        "failure": one.outcome.failure,
     }

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 import psycopg
 
@@ -140,9 +141,9 @@ async def count_subscriptions(connection: Connection, owner: str | None) -> int:
 
 async def get_subscription(connection: Connection, webhook_id: str, owner: str | None) -> Subscription:
     """A subscription of an owner (None: of any); raises `Unknown`."""
-    rows = await fetch(connection, _FIND, {"webhook_id": webhook_id, "owner": owner})
+    rows = await fetch(connection, _FIND, {"webhook_id": parse_id(webhook_id), "owner": owner})
     if not rows:
-        raise unknown()
+        raise _unknown()
     return Subscription.of(rows[0])
 
 
@@ -155,14 +156,22 @@ async def hold_subscription(
     """
     rows = await fetch(connection, f"{_FIND} FOR UPDATE", {"webhook_id": webhook_id, "owner": owner})
     if not rows:
-        raise unknown()
+        raise _unknown()
     held = Subscription.of(rows[0])
     if seen is not None and held.revision not in seen:
         raise Stale("The webhook was changed meanwhile: read it again, and send its new ETag in If-Match.")
     return held
 
 
-def unknown() -> Unknown:
+def parse_id(text: str) -> str:
+    """The id that a subscription may have; raises `Unknown` for what is none."""
+    try:
+        return str(UUID(text))
+    except ValueError:
+        raise _unknown() from None
+
+
+def _unknown() -> Unknown:
     """There is no such subscription, or it is another's: which of them, nobody is told."""
     return Unknown("There is no such webhook; GET /v1/webhooks lists yours.")
 
@@ -203,7 +212,7 @@ async def delete_subscription(connection: Connection, webhook_id: str, owner: st
     """Ends a subscription, with its secrets and its deliveries; raises `Unknown`."""
     sql = f"DELETE FROM webhook w WHERE w.webhook_id = %(webhook_id)s AND {_MINE} RETURNING w.webhook_id"
     if not await fetch(connection, sql, {"webhook_id": webhook_id, "owner": owner}):
-        raise unknown()
+        raise _unknown()
 
 
 async def replace_secret(
@@ -214,7 +223,7 @@ async def replace_secret(
     async with connection.transaction():
         changed = await fetch(connection, _NOTE_CHANGE, values)
         if not changed:
-            raise unknown()
+            raise _unknown()
         await connection.execute(_END_OLD.encode(), values)
         (until,) = (await fetch(connection, _END_PRESENT, values))[0]
         await connection.execute(_KEEP.encode(), values)
