@@ -411,6 +411,7 @@ def test_dates_and_numbers_that_can_be_read_in_two_ways_are_asked_about(editor: 
     cells[0][4], cells[1][4] = "1.000", "2.500"
     page = columns(editor, tabbed(cells))
     assert page.data["use.1.order"] == [""]
+    assert "it does not say which number is the day: say it of its column, at “Dates are written”" in page.text
     assert page.data["use.4.style"] == [""]
     refused = press(editor, page, "do", "look", **SAME)
     assert refused.status_code == 422
@@ -476,6 +477,7 @@ def test_words_are_told_what_they_stand_for_and_others_are_faults_at_their_rows(
     told = {"use__2__means__0": "ground troops", "use__2__means__1": "air", "use__0__means__0": "Deutschland"}
     shown = read(press(editor, page, "do", "look", **told, **SAME))
     assert shown.at_fault() == {"cell.4.2"}
+    assert "This cell has a word of which its column does not say what it stands for." in shown.text
     back = read(press(editor, shown, "do", "columns"))
     assert back.data["use.2.means.0"] == ["ground_troops"]
     assert back.data["use.0.means.0"] == ["DE"]

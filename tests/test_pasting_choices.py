@@ -11,7 +11,8 @@ from service.domain.pledge import PledgeStated
 from service.domain.statement import Statement
 from service.forms.fields import kind_of
 from service.forms.pasting.asked import ask
-from service.forms.pasting.choices import NOT_USED, STYLES, Choices, Use, faults_of
+from service.forms.pasting.called import OPTIONS
+from service.forms.pasting.choices import NOT_USED, STYLES, Choices, Use, faults_of, find_option
 from service.forms.pasting.made import read_back, write_mapping
 from service.forms.pasting.mending import mend
 from service.forms.pasting.proposing import guessed, propose
@@ -36,6 +37,45 @@ def test_every_field_of_every_kind_can_be_filled_by_a_mapping_and_has_a_name_of_
             assert name == OCCURRED or find_place(kind, name) is not None, name
     needed = {path for path, one in targets.items() if one.needed}
     assert {"subject", "occurred", "summary", "sources.0.title"} <= needed
+
+
+@pytest.mark.parametrize(
+    ("headings", "cells", "proposed"),
+    [
+        (["Source"], ["https://a.example/1"], ["sources.0.url"]),
+        (["Source"], ["A report"], ["sources.0.title"]),
+        (["Source", "Article"], ["https://a.example/1", "A report"], ["sources.0.url", "sources.0.title"]),
+        (["Source", "Link"], ["https://a.example/1", "http://b.example"], ["", "sources.0.url"]),
+        (["Wo", "Woher"], ["https://a.example/1", "https://a.example/2"], ["sources.0.url", ""]),
+        (["Archived copy"], ["https://a.example/1"], ["sources.0.archive_url"]),
+        (["Summary"], ["https://a.example/1"], ["summary"]),
+        (["Source"], ["seen at https://a.example/1"], ["sources.0.title"]),
+    ],
+)
+def test_a_column_of_addresses_is_proposed_as_the_address_of_a_source(
+    headings: list[str], cells: list[str], proposed: list[str]
+) -> None:
+    uses = propose(PledgeStated, "willing", table(headings, [cells]), None).uses
+    assert [use.to for use in uses] == proposed
+
+
+@pytest.mark.parametrize(
+    ("word", "means"),
+    [("Pledged", "announced"), ("declaration  of intent", "declared_intent"), ("ready", "ready"), ("Paid", "delivered"),
+     ("Commitment", ""), ("Signed", ""), ("strong", "")],
+)  # fmt: skip
+def test_a_word_that_means_one_rung_is_proposed_with_it_and_no_other(word: str, means: str) -> None:
+    (use,) = propose(PledgeStated, "willing", table(["Strength"], [[word]]), None).uses
+    assert (use.to, use.words) == ("body.firmness", {word: means})
+
+
+def test_words_that_are_known_stand_for_one_option_each_and_for_no_other_by_its_name() -> None:
+    fields = [one for kind in STATEMENTS for one in targets_of(kind).values() if one.reads is Reads.WORDS]
+    for name, meant in OPTIONS.items():
+        named = [one for one in fields if one.field.name == name]
+        for word, value in meant.items():
+            assert any(value in one.options for one in named), value
+            assert {find_option(one, word) for one in named} <= {None, value}, word
 
 
 def table(headings: list[str], rows: list[list[str]]) -> Sheet:

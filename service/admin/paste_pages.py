@@ -20,6 +20,7 @@ from service.domain.errors import Fault, Invalid
 from service.forms.fields import kind_of
 from service.forms.pasting.asked import ask
 from service.forms.pasting.choices import Choices
+from service.forms.pasting.faults import label_at
 from service.forms.pasting.sheets import LARGEST_TABLE, MOST_COLUMNS, MOST_ROWS, Sheet, read_sheet
 from service.forms.words import spaced
 from service.reading.mapping import Layout
@@ -180,7 +181,7 @@ def _mending(line: Line, sheet: Sheet) -> Mending:
         record = records.get(fault.row or line.first)
         nth = sheet.columns.index(fault.column) if fault.column in sheet.columns else None
         if record is None or nth is None or nth >= len(record.cells):
-            field = spaced(fault.pointer.strip("/").replace("/", "."))
+            field = label_at(fault.pointer)
             others.append(f"{field}: {fault.detail}" if field else fault.detail)
             continue
         place = f"{record.number}.{nth}"

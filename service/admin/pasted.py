@@ -7,6 +7,7 @@ transaction. A row that an import has recorded before, word for word, is not rec
 import hashlib
 import io
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import orjson
@@ -21,6 +22,7 @@ from service.domain.statement import Event, Statement
 from service.domain.subject import keys_of
 from service.domain.telling_dates import tell_occurred
 from service.forms.fields import ordered
+from service.forms.pasting.faults import for_pasting
 from service.forms.told import tell_content
 from service.load.checked import Bad, Checked, Good, LeftOut, Spool
 from service.load.checking import beside, check
@@ -133,14 +135,15 @@ def _at_rows(error: RegistryError, news: Sequence[Good]) -> Iterator[Fault]:
         place = fault.pointer.split("/")[1:2]
         at = int(place[0]) if place and place[0].isdecimal() else None
         row = news[at].first if at is not None and at < len(news) else None
-        yield Fault("", fault.code, fault.detail, row)
+        yield Fault("", fault.code, for_pasting(fault.detail), row)
 
 
 def _line(one: Checked, similar: tuple[Similar, ...], twin: int | None) -> Line:
     if isinstance(one, LeftOut):
         return Line(one.first, one.last, "left out", rest=one.why)
     if isinstance(one, Bad):
-        return Line(one.first, one.last, "at fault", faults=one.faults)
+        faults = tuple(replace(fault, detail=for_pasting(fault.detail)) for fault in one.faults)
+        return Line(one.first, one.last, "at fault", faults=faults)
     event = read_event(one.body, one.kind)
     title = ", ".join(map(title_of, keys_of(event)[:_MOST_NAMED]))
     if not isinstance(event, Statement):

@@ -7,6 +7,7 @@ from service.domain.actors import name_of, suggest_actors
 from service.domain.errors import Fault
 from service.domain.telling_dates import tell_date, tell_occurred
 from service.forms.pasting.choices import CONSTANT, FACTORS, NOT_USED, SPLITS, STYLES, Choices, Use
+from service.forms.pasting.faults import for_pasting
 from service.forms.pasting.proposing import words_of
 from service.forms.pasting.sheets import Sheet
 from service.forms.pasting.targets import BASIS, OCCURRED, Reads, Target, targets_of
@@ -251,7 +252,7 @@ def _told(use: Use, target: Target, cells: Sequence[str], sheet: Sheet) -> Itera
         try:
             told = _tell(use, target, cell)
         except ValueError as error:
-            told = f"cannot be read: it {str(error).rstrip('.')}"
+            told = f"cannot be read: it {for_pasting(str(error)).rstrip('.')}"
         if told is not None:
             yield _short(cell), told
 

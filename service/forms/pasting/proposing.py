@@ -4,6 +4,7 @@ Guessed is what can be seen: a heading that is called like a field, a way to wri
 mean two things, such as 3/4/2023, is left open and asked.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -13,6 +14,7 @@ from difflib import get_close_matches
 from service.domain.errors import Fault
 from service.domain.statement import Statement
 from service.forms.fields import Widget
+from service.forms.pasting.called import FIELDS, OPTIONS
 from service.forms.pasting.choices import NOT_USED, STYLES, Choices, Use, find_option
 from service.forms.pasting.sheets import Sheet
 from service.forms.pasting.targets import Reads, Target, targets_of
@@ -21,29 +23,6 @@ from service.reading.amounts import parse_amount
 from service.reading.mapping import fold
 from service.reading.phrases import parse_phrase
 
-_ALSO_CALLED = {
-    "actors": ("actor", "country", "countries", "donor", "state", "party", "member", "who"),
-    "subject": ("subject", "pledge", "topic"),
-    "occurred": ("date", "announced", "announcement date", "when", "day", "occurred", "date of announcement"),
-    "occurred.basis": ("basis", "date known"),
-    "summary": ("summary", "description", "text", "statement", "measure"),
-    "quote": ("quote", "quotation"),
-    "body.category": ("category", "type of aid", "kind of aid"),
-    "body.firmness": ("firmness", "status", "commitment"),
-    "body.quantity.exactly": ("quantity", "number", "pieces", "count", "items", "troops", "persons"),
-    "body.quantity.unit": ("unit", "units"),
-    "body.money.exactly": ("amount", "value", "sum", "money"),
-    "body.money.currency": ("currency",),
-    "body.description": ("remarks", "details", "item"),
-    "said_by.name": ("speaker", "said by"),
-    "said_by.post": ("post", "office"),
-    "sources.0.title": ("source", "title", "article", "headline"),
-    "sources.0.publisher": ("publisher", "newspaper", "outlet"),
-    "sources.0.url": ("url", "link", "source url", "address"),
-    "sources.0.published_on": ("published", "published on", "publication date"),
-    "sources.0.reliability": ("reliability",),
-    "sources.0.credibility": ("credibility",),
-}
 _ALIKE = 0.86  # how much a heading has to be like a name: “Firmnes” is, “Format” is not like “Firmness”
 _ENOUGH = 200  # cells that are looked at
 _SIGNS = (";", "/", ",")
@@ -51,14 +30,25 @@ _SIGNS = (";", "/", ",")
 
 def propose(kind: type[Statement], coalition: str, sheet: Sheet, delimiter: str | None) -> Choices:
     """What the table may mean."""
-    taken: set[str] = set()
-    uses = []
-    for column in sheet.columns:
-        target = _find(kind, column, taken)
-        to = target.path if target else NOT_USED if not sheet.distinct(column) else ""
-        taken.add(to)
-        uses.append(guessed(kind, Use(column, to), sheet))
-    return Choices(kind, coalition, tuple(uses), {}, delimiter)
+    found = dict.fromkeys(sheet.columns, "")
+    addresses = {column for column in found if _has_addresses(sheet.distinct(column)[:_ENOUGH])}
+    for column in sorted(found, key=addresses.__contains__):
+        target = _find(kind, column, set(found.values()))
+        if target is not None and (target.path != _TITLE or column not in addresses):
+            found[column] = target.path
+    unnamed = next((column for column, to in found.items() if column in addresses and not to), None)
+    if unnamed is not None and _ADDRESS not in found.values():
+        found[unnamed] = _ADDRESS
+    uses = (Use(one, to or ("" if sheet.distinct(one) else NOT_USED)) for one, to in found.items())
+    return Choices(kind, coalition, tuple(guessed(kind, use, sheet) for use in uses), {}, delimiter)
+
+
+_TITLE, _ADDRESS = "sources.0.title", "sources.0.url"
+
+
+def _has_addresses(cells: Sequence[str]) -> bool:
+    """Whether all cells are addresses: whatever their column is called, that is no title."""
+    return bool(cells) and all(re.fullmatch(r"https?://\S+", cell) for cell in cells)
 
 
 def _find(kind: type[Statement], heading: str, taken: set[str]) -> Target | None:
@@ -70,7 +60,7 @@ def _find(kind: type[Statement], heading: str, taken: set[str]) -> Target | None
         for name in (path, target.label, *own, *target.fills):
             named.setdefault(_bare(name), path)
     plain = _bare(heading)
-    for path, names in _ALSO_CALLED.items():  # what people call it counts for more than the end of a path
+    for path, names in FIELDS.items():  # what people call it counts for more than the end of a path
         if path in targets:
             named |= dict.fromkeys(names, path)
     near = [plain] if plain in named else get_close_matches(plain, named, n=1, cutoff=_ALIKE)
@@ -120,7 +110,8 @@ def _means(target: Target, word: str) -> str | None:
     """What a word may stand for; "" where that is to be told, None where it need not."""
     match target.reads:
         case Reads.WORDS:
-            return find_option(target, word) or ""
+            option = find_option(target, word) or OPTIONS.get(target.field.name, {}).get(fold(word), "")
+            return option if option in target.options else ""
         case Reads.NAMES:
             return None if find_actor(word) else ""
         case Reads.SLUG:
