@@ -66,6 +66,12 @@ ROOT = Path(__file__).resolve().parent.parent
 SEEDS = ROOT / "seeds"
 _CHECK_SECONDS = 0.5
 _PAGE = 500
+_REFUSALS = (
+    psycopg.OperationalError,
+    psycopg.errors.InsufficientPrivilege,
+    psycopg.errors.ReadOnlySqlTransaction,
+)
+"""What the database says to whoever set it up otherwise than it has to be."""
 Result = TypeVar("Result")
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -479,12 +485,12 @@ def _fail(message: str) -> NoReturn:
 def main() -> None:
     """Runs a command; what it refuses is said in a sentence, without a traceback."""
     try:
-        app()
+        app(prog_name="./run")
     except RegistryError as error:
         faults = "".join(f"\n{line}" for line in map(told_fault, error.faults))
         _talk.print(f"error: {error.detail}{faults}", markup=False, soft_wrap=True)
         sys.exit(1)
-    except (PostgresError, psycopg.OperationalError, PoolTimeout) as error:
+    except (PostgresError, PoolTimeout, *_REFUSALS) as error:
         _talk.print(f"error: {error}", markup=False, soft_wrap=True)
         sys.exit(1)
     except KeyboardInterrupt:

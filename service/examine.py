@@ -6,7 +6,7 @@ import psycopg
 
 from service.database import WRITER
 from service.domain.timeline import RULES_VERSION
-from service.migrate import OLDEST, READ_RULES, find_revision, present_revision
+from service.migrate import LATER, OLDEST, READ_RULES, find_revision, is_later, present_revision
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,8 @@ def examine(url: str) -> list[Check]:
             Check("PostgreSQL is version 15 or later", connection.info.server_version >= OLDEST, "upgrade the server"),
         ]
         revision = find_revision(connection)
-        checks.append(Check("the tables are migrated", revision == present_revision(), "run ./run migrate"))
+        remedy = LATER if is_later(revision) else "run ./run migrate"
+        checks.append(Check("the tables are migrated", revision == present_revision(), remedy))
         if not checks[-1].ok:
             return checks
         return [*checks, *(Check(what, bool(_value(connection, sql)), remedy) for what, sql, remedy in _LOOKS)]
@@ -51,6 +52,11 @@ _LOOKS = (
         "the login may act as the writer",
         f"SELECT pg_has_role(current_user, '{WRITER}', 'MEMBER')",
         f"GRANT {WRITER} to the login of DATABASE_URL",
+    ),
+    (
+        "the server takes writes",
+        "SELECT NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'off'",
+        "let DATABASE_URL name the primary: this is a standby, or all transactions here only read",
     ),
     (
         "the writer cannot change history",

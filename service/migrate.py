@@ -69,8 +69,11 @@ def _migrate(url: str, to: str) -> str:
     with psycopg.connect(url, autocommit=True) as login:
         if login.info.server_version < OLDEST:
             raise Unavailable("PostgreSQL 15 or later is needed.")
-        if to == "head" and find_revision(login) == present_revision():
+        revision = find_revision(login)
+        if to == "head" and revision == present_revision():
             return present_revision()  # nothing to do, and no right needed for it
+        if is_later(revision):
+            raise Unavailable(f"The tables are of a later version (schema {revision}): {LATER}.")
         _prepare(login)
     engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(url), poolclass=NullPool)
     try:
@@ -117,6 +120,13 @@ def find_revision(login: psycopg.Connection[tuple[object, ...]]) -> object:
     return None if row is None else row[0]
 
 
+def is_later(revision: object) -> bool:
+    """Whether a database has a revision that only a later version of this code knows."""
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    return revision is not None and revision not in known
+
+
+LATER = "start the version that made them, or restore the backup from before the upgrade"
 OTHER_RULES = "The states were computed by other rules than this version has: run `./run rebuild`."
 
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from service import cli
 from service.load.checking import PART
@@ -542,6 +543,15 @@ def test_doctor_says_what_to_do_about_each_thing(empty_database: str, database: 
     assert "NO  the writer cannot change history: REVOKE" in call("doctor").out
 
 
+def test_a_database_that_takes_no_writes_is_told_by_doctor_and_refused_in_a_sentence(database: str, call: Call) -> None:
+    standby = make_conninfo(database, options="-cdefault_transaction_read_only=on")
+    assert "NO  the server takes writes: let DATABASE_URL name the primary" in call("doctor", url=standby).out
+    refused = call("verify", url=standby)
+    assert refused.code == 1
+    assert "read-only transaction" in refused.err
+    assert "Traceback" not in refused.err
+
+
 @pytest.mark.parametrize(
     "arguments", [["verify"], ["rebuild"], ["export"], ["migrate"], ["token", "new", "--role", "reader"]]
 )
@@ -570,6 +580,7 @@ def test_a_setting_that_cannot_be_read_is_a_sentence(
 def test_no_command_at_all_shows_the_help_without_a_database() -> None:
     shown = command("--help", DATABASE_URL="nowhere")
     assert shown.returncode == 0
+    assert "Usage: ./run " in shown.stdout
     for name in ("serve", "migrate", "seed", "import", "export", "rebuild", "verify", "token", "doctor"):
         assert name in shown.stdout
 

@@ -81,6 +81,11 @@ def test_the_image_serves_on_every_address_and_keeps_its_state_in_a_volume() -> 
     assert _of("EXPOSE") == [settings["PORT"]]
 
 
+def test_files_that_are_imported_are_kept_on_a_disk(compose: dict[str, Any]) -> None:
+    service = compose["services"]["service"]
+    assert service["environment"]["TMPDIR"] in {mount.split(":")[1] for mount in service["volumes"]}
+
+
 def test_no_image_floats() -> None:
     images = [*_of("FROM"), *re.findall(r"image: (\S+)", (ROOT / "docker-compose.yml").read_text())]
     for image in images:

@@ -92,7 +92,7 @@ def running() -> Iterator[Registry]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _with_curl(folder: Path) -> str:
+def with_curl(folder: Path) -> str:
     """The search path for the commands; a stand-in for curl comes last, where the machine has none."""
     stand_in = folder / "curl"
     stand_in.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{ROOT / "tests" / "curl.py"}" "$@"\n', encoding="utf-8")
@@ -101,7 +101,7 @@ def _with_curl(folder: Path) -> str:
 
 
 def test_the_stand_in_for_curl_answers_what_curl_does(running: Registry, tmp_path: Path) -> None:
-    _with_curl(tmp_path)
+    with_curl(tmp_path)
     for options in ([], ["-H", f"Authorization: Bearer {running.token}", "-d", "{}"]):
         path = "/v1/statements" if options else "/v1/coalitions/willing?as_of=2025-07-31&known_position=9"
         command = [str(tmp_path / "curl"), "-s", f"{running.address}{path}", *options]
@@ -112,7 +112,7 @@ def test_the_stand_in_for_curl_answers_what_curl_does(running: Registry, tmp_pat
 
 @pytest.mark.parametrize("page", QUESTIONS)
 def test_every_command_of_a_page_answers_what_it_shows(running: Registry, tmp_path: Path, page: str) -> None:
-    environment = os.environ | {"REGISTRY": running.address, "TOKEN": running.token, "PATH": _with_curl(tmp_path)}
+    environment = os.environ | {"REGISTRY": running.address, "TOKEN": running.token, "PATH": with_curl(tmp_path)}
     prepares, asking = _shown(QUESTIONS[page])
     for commands, output in asking:
         done = subprocess.run(
@@ -145,7 +145,7 @@ def test_the_examples_run_from_first_to_last_print_what_the_page_shows(
     page = "printf '\\0'\n".join(asking)
     slug = "aid" if own else "help"  # each has a coalition of its own, and a key
     page = re.sub(r"\baid\b", slug, page).replace("generators-1", f"{slug}-1")
-    search = _with_curl(tmp_path) if own else f"{tmp_path}{os.pathsep}{_with_curl(tmp_path)}"
+    search = with_curl(tmp_path) if own else f"{tmp_path}{os.pathsep}{with_curl(tmp_path)}"
     environment = os.environ | {"REGISTRY": running.address, "TOKEN": running.token, "TMPDIR": str(tmp_path)}
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{search}"
     command = ["bash", "-euo", "pipefail", "-c", page]

@@ -17,6 +17,7 @@ from service.database import METADATA, OPEN
 from service.domain.dates import END
 from service.domain.errors import Unavailable
 from service.drafts import stored as drafts
+from service.examine import examine
 from service.log import tables as log_tables
 from service.migrate import migrate, present_revision
 from service.segments import tables as segment_tables
@@ -99,6 +100,15 @@ def test_states_that_were_stored_with_their_end_are_the_same_states_without_it(d
 _STORE_WITH_END = """
 INSERT INTO segment (subject_id, valid_from, valid_to, known_from, known_to, state, causes, possible, rivals)
 SELECT id, %s, %s, %s, %s, %s, %s, %s, %s FROM subject WHERE (coalition, family, slug, actor) = (%s, %s, %s, %s)"""
+
+
+def test_tables_of_a_later_version_are_left_as_they_are_and_told_apart(database: str) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(Unavailable, match=r"later version \(schema 9999\)"):
+        migrate(database)
+    (unmigrated,) = [check for check in examine(database) if not check.ok]
+    assert "restore the backup" in unmigrated.remedy
 
 
 def test_every_table_belongs_to_the_owner(database: str) -> None:
