@@ -27,9 +27,18 @@ from service.turns import Turn
 _MOST_TOLD_ANEW = 50_000
 """How many statements one transaction may take in anew: of one subject some 300 that come newest first."""
 
+_MOST_SUBJECTS = 5_000
+"""How many subjects one list may be about: one joint statement is about those of 80 actors."""
+
 _ENTANGLED = (
     "Up to here, too many statements of this request are about the same subject and change what later ones made of it. "
     "Send them oldest first, or what stands before this place in a request of its own and the rest after it."
+)
+
+
+_TOO_WIDE = (
+    f"Up to here, this list is about more than {_MOST_SUBJECTS:,} subjects, each actor's counted by itself. Send what "
+    "stands before this place in a request of its own and the rest after it, or all of it as a file to POST /v1/import."
 )
 
 
@@ -188,8 +197,10 @@ class Standing:
                     await turn.end_if_long()
                 else:
                     together += step.revisions
-            if together:
-                touched |= planes.revise(together, at=position)
+            for key, since in planes.take_in(together, at=position).items():
+                touched[key] = since
+                planes.refold(key, since, position)
+                await turn.end_if_long()
             one.statements = tuple(standing.values())
             one.views = tuple(planes.view(key) for key in touched)
             truces |= {view.key: view for view in one.views if view.key.family == "ceasefire"}
@@ -200,7 +211,10 @@ class Standing:
 
 
 def _check_burden(accepted: Sequence[_Accepted], planes: Planes) -> None:
-    """Refuses to prepare what would tell too many states anew in one transaction; a single event never is too much."""
+    """Refuses to prepare what would tell too many states anew in one transaction, or a list about too many subjects.
+
+    A single event never is too much.
+    """
     if sum(len(one.steps) for one in accepted) == 1:
         return
     told = 0
@@ -210,6 +224,8 @@ def _check_burden(accepted: Sequence[_Accepted], planes: Planes) -> None:
             told += planes.burden(step.revisions, before)
             if told > _MOST_TOLD_ANEW:
                 raise Invalid(_ENTANGLED, Fault(f"/{nth}" if one.submission.listed else "", "entangled", _ENTANGLED))
+            if one.submission.listed and len(before) > _MOST_SUBJECTS:
+                raise Invalid(_TOO_WIDE, Fault(f"/{nth}", "too_wide", _TOO_WIDE))
 
 
 def _decide_all(

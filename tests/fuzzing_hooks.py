@@ -90,6 +90,7 @@ BEYOND = {
     "fixed": "what a merge patch may change",
     "reused": "which keys were used",
     "entangled": "how much the statements of one request change what others made",
+    "too_wide": "how many subjects the statements of one list are about together",
     "same_event": "that two events are different ones",
     "set_and_cleared": "that a field is not both stated and taken away",
     "int_type": "1.0 is an integer to JSON Schema, and here no way to write one",

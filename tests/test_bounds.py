@@ -15,6 +15,7 @@ import psycopg
 import pytest
 
 from service.settings import Settings
+from service.web.malformed import LARGEST_HEAD, MOST_WAITING
 from tests.conftest import fresh_database
 from tests.processes import PATIENCE, Reply, Server, exchange, serving, wait_until
 from tests.registry import TOKEN, allow, statement
@@ -100,6 +101,50 @@ def test_half_a_head_is_refused_in_time_however_it_is_sent(server: Server, dripp
     answer, seconds = ending(line, began)
     check_timeout(answer)
     assert seconds < 1 + SLACK
+
+
+@pytest.mark.parametrize(
+    "begin", [b"GET /", b"GET /healthz HTTP/1.1\r\nX-Long: ", b"GET /healthz HTTP/1.1\r\nX: a\r\nY: "]
+)
+def test_a_head_without_end_is_refused_before_it_fills_the_memory(server: Server, begin: bytes) -> None:
+    line = connect(server, begin + b"a" * LARGEST_HEAD)
+    answer, _ = ending(line, time.monotonic())
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 431 "), answer
+    assert b"connection: close" in head.lower()
+    assert json.loads(body)["type"] == "/problems/request-header-fields-too-large"
+
+
+def test_a_large_head_is_taken_and_does_not_count_for_the_next(server: Server) -> None:
+    large = b"GET /healthz HTTP/1.1\r\nHost: registry\r\nX-Long: " + b"a" * (LARGEST_HEAD - 100) + b"\r\n\r\n"
+    with connect(server, b"") as line:
+        for _ in range(3):
+            line.sendall(large)
+            answer = http.client.HTTPResponse(line)
+            answer.begin()
+            assert answer.read() == b"ok\n"
+
+
+def test_so_many_requests_may_wait_on_a_connection_and_one_with_more_is_cut_off(server: Server) -> None:
+    healthy = b"GET /healthz HTTP/1.1\r\nHost: registry\r\n\r\n"
+    last = healthy.replace(b"Host", b"Connection: close\r\nHost")
+    answer, _ = ending(connect(server, healthy * MOST_WAITING + last), time.monotonic())
+    assert answer.count(b"HTTP/1.1 200 ") == MOST_WAITING + 1
+    answer, _ = ending(connect(server, healthy * 2 * MOST_WAITING + last), time.monotonic())
+    assert answer.count(b"HTTP/1.1 200 ") < MOST_WAITING
+
+
+def test_what_comes_behind_a_body_is_no_header_of_it_and_has_an_end(server: Server) -> None:
+    head = f"POST /v1/statements HTTP/1.1\r\n{HEAD}Transfer-Encoding: chunked\r\n\r\n".encode()
+    with connect(server, head + b"1\r\n{\r\n0\r\nX-Request-Id: behind\r\n\r\n") as line:
+        answer = http.client.HTTPResponse(line)
+        answer.begin()
+    assert answer.status == 422
+    assert answer.headers["X-Request-Id"] != "behind"
+    line = connect(server, head + b"1\r\n{\r\n0\r\n")
+    time.sleep(0.1)
+    line.sendall(b"X-Long: " + b"a" * LARGEST_HEAD)
+    assert ending(line, time.monotonic())[0] == b"", "cut off, not waited for"
 
 
 @pytest.mark.parametrize("sent", [b"", b"\r\n", b"\r\n\r\n"])

@@ -16,11 +16,13 @@ from hypothesis import given
 from service import preparing
 from service.domain import timeline
 from service.segments import rebuild, revise
+from service.submission import Submission
+from service.trial import try_out
 from tests import oracle
 from tests.judging import bench, judge, judge_answers, rows_of
 from tests.processes import Server, exchange
 from tests.profiles import histories as so_many
-from tests.registry import TOKEN, Json, note, post, registry, statement
+from tests.registry import TOKEN, Json, entry, note, post, record, recording, registration, registry, statement
 from tests.strategies import History, histories
 from tests.test_feed import running, start
 from tests.test_stopping import ended
@@ -52,6 +54,11 @@ def newest_first(size: int) -> list[Json]:
         {**one, "occurred": {"edtf": str(date(2025, 7, 10) - timedelta(days=nth)), "basis": "stated"}}
         for nth, one in enumerate(crowd(size))
     ]
+
+
+def joint(size: int) -> list[Json]:
+    """Statements of eighty actors each, all about subjects of their own."""
+    return [statement(subject=f"s-{nth}", actors=[f"person:p-{actor}" for actor in range(80)]) for nth in range(size)]
 
 
 # --- what is shown ----------------------------------------------------------------------------------------------------
@@ -150,6 +157,38 @@ def test_what_would_tell_too_much_anew_is_refused_at_once_and_what_to_do_is_said
         assert fault["pointer"] in {f"/{nth}" for nth in range(300, 330)}
         assert send(server, said[::-1][:300])[0] == 201  # oldest first
         assert exchange(server.port, "GET", "/v1/events?after=301").content["items"] == []  # all of it, and no more
+
+
+def test_a_list_about_too_many_subjects_is_refused_and_what_to_do_is_said(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preparing, "_MOST_SUBJECTS", 160)
+    with registry(database) as client:
+        for query in ("", "?dry_run=true"):
+            refused = client.post(f"/v1/statements/batch{query}", json=joint(3))
+            assert refused.status_code == 422
+            (fault,) = refused.json()["errors"]
+            assert (fault["pointer"], fault["code"]) == ("/2", "too_wide")
+        assert client.get("/v1/events?after=1").json()["items"] == []
+        post(client, joint(2), "/v1/statements/batch")
+
+
+def test_others_get_their_turn_while_a_list_about_many_subjects_is_tried_out(database: str) -> None:
+    async def longest_wait() -> float:
+        async with recording(database) as (pool, recorder):
+            await record(recorder, registration("willing"))
+            entries = tuple(map(entry, joint(40)))
+            trial = asyncio.create_task(
+                try_out(pool, Submission(entries, recorded_by="tester", render=lambda _: b"", listed=True))
+            )
+            longest, began = 0.0, time.monotonic()
+            while not trial.done():
+                await asyncio.sleep(0.001)
+                longest, began = max(longest, time.monotonic() - began), time.monotonic()
+            assert len((await trial).recorded.states) == 40 * 80
+            return longest
+
+    assert asyncio.run(longest_wait()) < _LONGEST_WAIT / 4
 
 
 def test_a_stop_does_not_wait_for_many_statements_about_one_subject(tmp_path: Path, database: str) -> None:

@@ -82,7 +82,7 @@ def try_all(registry: Bench) -> None:
 
 # --- the bugs ---------------------------------------------------------------------------------------------------------
 
-_refold = Planes._refold
+refold = Planes.refold
 _close = Changes.close
 _fold = timeline.fold
 _next = timeline._next
@@ -100,7 +100,7 @@ def _without_what_came_after(planes: Planes, revisions: Sequence[Revision], *, a
         plane = planes._planes[key]
         everything = plane.items
         plane.items = [one for one in everything if one.position in new]
-        _refold(planes, key, since, at)
+        refold(planes, key, since, at)
         plane.items = everything
     return touched
 
@@ -136,7 +136,7 @@ def _recording_order(item: Item) -> tuple[datetime, datetime, int]:
 
 def _from_the_touched_moment_itself(planes: Planes, key: SubjectKey, since: datetime, at: int) -> None:
     """What holds just before is looked for up to the moment that is touched, instead of before it."""
-    _refold(planes, key, since + TICK, at)
+    refold(planes, key, since + TICK, at)
 
 
 def _from_nothing_before(family: Any, items: Any, opening: Segment | None = None, *_: Any) -> list[Segment]:
@@ -174,7 +174,7 @@ SEEDS: dict[str, Seed] = {
     ),
     "equal moments are ordered by recording": lambda patch: patch.setattr(Item, "order", property(_recording_order)),
     "what holds before a moment includes the moment": lambda patch: patch.setattr(
-        Planes, "_refold", _from_the_touched_moment_itself
+        Planes, "refold", _from_the_touched_moment_itself
     ),
     "what no longer holds is not closed": lambda patch: patch.setattr(Changes, "close", lambda *_: None),
     "what held before is forgotten": lambda patch: patch.setattr(revise, "fold", _from_nothing_before),

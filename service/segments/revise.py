@@ -260,12 +260,16 @@ class Planes:
 
     def revise(self, revisions: Sequence[Revision], *, at: int) -> Touches:
         """Takes in how statements stand from a position on; answers which subjects were re-folded, and from when."""
+        touched = self.take_in(revisions, at=at)
+        for key, since in touched.items():
+            self.refold(key, since, at)
+        return touched
+
+    def take_in(self, revisions: Sequence[Revision], *, at: int) -> Touches:
+        """Takes in how statements stand; answers which subjects have to be re-folded, and from when."""
         for before, after in revisions:
             self._move(before, after, at)
-        touched = touches(revisions)
-        for key, since in touched.items():
-            self._refold(key, since, at)
-        return touched
+        return touches(revisions)
 
     def view(self, key: SubjectKey) -> View:
         """A touched subject as it now stands."""
@@ -320,7 +324,8 @@ class Planes:
             if before is None or key not in before.keys or before.bounds.latest != after.bounds.latest:
                 self._changes.put_membership(plane.subject_id, after, at, current=True)
 
-    def _refold(self, key: SubjectKey, since: datetime, at: int) -> None:
+    def refold(self, key: SubjectKey, since: datetime, at: int) -> None:
+        """Folds a subject anew from a moment on, as known from a position on."""
         plane = self._planes[key]
         keep = bisect_left(plane.live, since, key=lambda live: live.segment.valid_from)
         kept, old = plane.live[: max(keep - 1, 0)], plane.live[max(keep - 1, 0) :]

@@ -124,6 +124,13 @@ KINDS: dict[int, Kind] = {
         "This client has sent more requests than it may in so short a time.",
         "Wait for as many seconds as the header Retry-After says; the header RateLimit says how many are left.",
     ),
+    431: Kind(
+        "request-header-fields-too-large",
+        "Request Header Fields Too Large",
+        "Address and headers of the request are larger than the service takes. Nothing was recorded; the connection is "
+        "closed.",
+        "Send fewer or shorter headers and parameters; what is long belongs into a body.",
+    ),
     500: Kind(
         "internal-server-error",
         "Internal Server Error",

@@ -1,7 +1,8 @@
-"""What never reaches a route: what is no HTTP, and clients that neither send nor take anything.
+"""What never reaches a route: what is no HTTP, heads without end, and clients that neither send nor take anything.
 
 The web server bounds only the pause between two requests. Here each connection has a bound for every head that is sent
-on it, and for how long a client may take nothing of an answer. What is refused is so in the form of all refusals.
+on it, in bytes and in time, and for how long a client may take nothing of an answer. What is refused is so in the form
+of all refusals.
 """
 
 import asyncio
@@ -20,7 +21,15 @@ from service.journal import REQUEST_ID
 from service.web.problems import problem
 
 _LOGGER = logging.getLogger(__name__)
+LARGEST_HEAD = 2**16
+"""Bytes of a head that are always taken, or of what else in a request is no body: extensions of its pieces, a tail."""
+MOST_WAITING = 100
+"""Requests that may wait on one connection for the answer to the one before them."""
 _NO_HTTP = "This is no valid HTTP request; a client library sends one, whatever the values in it are."
+
+
+class _TooManyWaitError(Exception):
+    """More is asked on one connection than may wait there."""
 
 
 class Protocol(HttpToolsProtocol):
@@ -31,6 +40,7 @@ class Protocol(HttpToolsProtocol):
     _late: asyncio.TimerHandle | None = None  # runs while no request is being answered, and none has begun in time
     _taking: asyncio.TimerHandle | None = None  # runs while the client has to take something before more is sent
     _in_head = False
+    _apart = 0  # bytes since the last head that came to its end, or the last piece of a body
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         """A client has come, and has to send a request."""
@@ -45,7 +55,10 @@ class Protocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Something was sent: it has begun a request, or has to in time, however little comes at once."""
+        self._apart += len(data)
         super().data_received(data)
+        if self._apart > LARGEST_HEAD:
+            self._is_endless()
         if self._is_answering():
             self._stop_waiting()
         elif self._late is None:
@@ -56,12 +69,30 @@ class Protocol(HttpToolsProtocol):
         super().on_message_begin()
         self._in_head = True
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header; what comes behind a body adds nothing to a request that is being answered already."""
+        if self._in_head:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """The last of a head; what is answered now says nothing of how the client took the answer before."""
-        self._in_head = False
+        self._in_head, self._apart = False, 0
         if not self._is_answering():
             self._stop_sending()
         super().on_headers_complete()
+        if len(self.pipeline) > MOST_WAITING:
+            self.transport.abort()
+            raise _TooManyWaitError  # so that the rest of what has come is not read
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of a body."""
+        self._apart = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The last of a request."""
+        self._apart = 0
+        super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """All of an answer is on its way, also what the client has not taken yet."""
@@ -90,6 +121,14 @@ class Protocol(HttpToolsProtocol):
         if self._late is not None:
             self._late.cancel()
             self._late = None
+
+    def _is_endless(self) -> None:
+        """Ends what would fill the memory: as a refusal, unless an answer is on its way already."""
+        if self._in_head and not self._is_answering() and not self.transport.is_closing():
+            detail = f"The head of the request is larger than {LARGEST_HEAD} bytes; send less in address and headers."
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, detail)
+        else:
+            self.transport.abort()
 
     def _is_late(self) -> None:
         self._late = None
@@ -131,12 +170,13 @@ class Protocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Refuses what cannot be read, without repeating any of it, and ends the connection."""
         del msg
-        self._refuse(HTTPStatus.BAD_REQUEST, _NO_HTTP)
+        if not self.transport.is_closing():
+            self._refuse(HTTPStatus.BAD_REQUEST, _NO_HTTP)
 
     def _refuse(self, status: HTTPStatus, detail: str) -> None:
         request_id = secrets.token_hex(8)  # the client's own cannot be read either
         before = REQUEST_ID.set(request_id)
-        _LOGGER.info("A head that is no HTTP, or came too slowly, is refused with %s", int(status))
+        _LOGGER.info("A head that is no HTTP, came too slowly or is too large is refused with %s", int(status))
         REQUEST_ID.reset(before)
         refusal = problem(status, detail, headers={"Connection": "close", "X-Request-Id": request_id})
         head = b"".join(b"%b: %b\r\n" % header for header in [*self.server_state.default_headers, *refusal.raw_headers])
