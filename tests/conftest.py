@@ -7,9 +7,7 @@ import contextlib
 import os
 import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -19,10 +17,17 @@ from psycopg.conninfo import make_conninfo
 
 from service.migrate import migrate
 from service.postgres import is_running, private_postgres
+from tests.processes import swift_place
 from tests.profiles import THOROUGH
 
 settings.load_profile("thorough" if THOROUGH else "quick")
 _TEMPLATE_LOCK = 0x74656D70
+_LONG = ("tests/browser/", "tests/test_fuzzing.py", "tests/test_crashes.py", "tests/test_feed.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Those that take longest come first, so that in the end no worker waits for one of them."""
+    items.sort(key=lambda item: not item.nodeid.startswith(_LONG))
 
 
 @pytest.fixture(scope="session")
@@ -34,9 +39,9 @@ def server_url(worker_id: str) -> Iterator[str]:
         yield given
         return
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or secrets.token_hex(8)
-    state_dir = Path(tempfile.gettempdir()) / f"registry-tests-{run[:16]}"
+    state_dir = swift_place() / f"registry-tests-{run[:16]}"
     state_dir.mkdir(mode=0o755, exist_ok=True)
-    settings = {"max_connections": "300", "shared_buffers": "64MB"}
+    settings = {"max_connections": "300", "shared_buffers": "64MB", "max_wal_size": "128MB"}
     with private_postgres(state_dir, durable=False, settings=settings) as url:
         yield url
     if not is_running(state_dir):  # the last worker out
@@ -66,7 +71,7 @@ def template(server_url: str) -> str:
 def fresh_database(server_url: str, template: str | None) -> Iterator[str]:
     """The address of a new database, dropped afterwards; empty where there is no template."""
     name = f"registry_{secrets.token_hex(8)}"
-    source = sql.SQL(" TEMPLATE {}").format(sql.Identifier(template)) if template else sql.SQL("")
+    source = sql.SQL(" TEMPLATE {} STRATEGY file_copy").format(sql.Identifier(template)) if template else sql.SQL("")
     with psycopg.connect(server_url, autocommit=True) as connection:
         # Copies wait for one another: the server refuses a template that is being copied twice at once.
         connection.execute("SELECT pg_advisory_lock(%s)", (_TEMPLATE_LOCK,))

@@ -90,7 +90,7 @@ def fuzz(
     Of each operation it makes ``examples`` requests, and walks ``steps``; or as many as ``seconds`` allow, of which a
     third is for walks. ``edgeless`` are operations of whose schemas the edges are not tried.
     """
-    with open_folder() as folder, serving(folder, **NEAR) as server:
+    with open_folder(large=seconds is not None) as folder, serving(folder, **NEAR) as server:
         settings, told = folder / "schemathesis.toml", folder / "walked.json"
         settings.write_text(_SETTINGS.format(edgeless=json.dumps([*edgeless, "none"])), encoding="utf-8")
         address = f"http://{server.host}:{server.port}"

@@ -82,7 +82,7 @@ def test_the_gate_is_the_checks_in_order_and_then_the_tests(run: Any) -> None:
     assert [command[0] for command in gate] == ["ruff", "ruff", "mypy", "lint-imports", "deptry", "python", "pytest"]
     assert gate[:-2] == run.plan(["check"])
     assert gate[-2] == ["python", "-m", "tests.chromium"], "a browser, before what drives it"
-    assert gate[-1] == ["pytest", "-n", "2", "-k", "one thing"]
+    assert gate[-1] == ["pytest", "-n", "2", "--dist", "worksteal", "-k", "one thing"]
 
 
 def test_the_lock_file_names_no_registry_and_holds_hashes(run: Any) -> None:
@@ -225,7 +225,7 @@ def test_the_gate_announces_each_step_and_passes_the_rest_to_pytest(ready: Any) 
     assert code == 0
     assert err.splitlines()[0] == "[1/7] ruff check . run"
     assert len(err.splitlines()) == len(out.splitlines()) == 7
-    assert out.splitlines()[-1] == f"pytest -n 2 -k one thing in {ready.ROOT}"
+    assert out.splitlines()[-1] == f"pytest -n 2 --dist worksteal -k one thing in {ready.ROOT}"
 
 
 def test_the_first_step_that_fails_is_the_last(ready: Any) -> None:

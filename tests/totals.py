@@ -129,7 +129,7 @@ def main() -> int:
     parser.add_argument("--door", choices=("api", "cli"), default="api")
     given = parser.parse_args()
     count, wanted = totals_of(rows_of(given.rows))
-    with open_folder() as folder, serving(folder, "--no-seeds") as server:
+    with open_folder(large=True) as folder, serving(folder, "--no-seeds") as server:
         file = folder / "rows.jsonl"
         file.write_text("".join(json.dumps(row) + "\n" for row in rows_of(given.rows)), "utf-8")
         began = time.perf_counter()
