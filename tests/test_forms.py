@@ -1,6 +1,7 @@
 """Forms: each follows from its model; what is filled in is what the API takes; what is wrong stands at its field."""
 
 import json
+from io import BytesIO
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -15,11 +16,15 @@ from service.domain.pledge import PledgeStated
 from service.domain.statement import Flag, Line, Statement, Value
 from service.domain.telling_dates import tell_date, tell_occurred, tell_when
 from service.forms.fields import Field, Widget, fields_of, form_around, form_of, kind_of
+from service.forms.pasting.written import write_table
 from service.forms.reading import fill_form, read_form, slug_of
 from service.forms.shown import Page, Shown, show
 from service.forms.told import compare, tell_content
+from service.reading.opening import Form as FileForm
+from service.reading.opening import open_rows
 from service.web.writing import NOTES, Registration
 from tests import strategies
+from tests.registry import statement
 
 Json = dict[str, Any]
 ROOT = Path(__file__).parents[1]
@@ -183,6 +188,24 @@ def test_every_seed_filled_into_its_form_is_sent_as_the_same_statement(file: Pat
     for entry in yaml.safe_load(file.read_text(encoding="utf-8"))["entries"]:
         if "statement" in entry:
             check_round_trip(entry["statement"])
+
+
+def read_again(contents: list[Json]) -> list[Json]:
+    """What the table of some statements is read as."""
+    rows = open_rows(BytesIO(write_table(contents).encode()), FileForm.CSV)
+    return [without_empty(row.content) for row in rows if row.content is not None and not row.faults]
+
+
+@given(st.lists(strategies.statements(), min_size=1, max_size=3))
+def test_any_statements_written_as_a_table_are_read_as_the_same_statements(contents: list[Json]) -> None:
+    said = [parse_statement({**one, "coalition": "willing"}).content() for one in contents]
+    assert read_again(said) == [without_empty(one) for one in said]
+
+
+def test_texts_that_a_table_might_take_for_something_else_are_read_as_they_were_written() -> None:
+    odd: Json = {"summary": "=1+1", "quote": 'two\nlines\tand a tab; "quoted"', "tags": ["a-b", "c"], "place": "'-5"}
+    said = parse_statement({**statement(**odd), "sources": [{"title": "One"}, {"title": "; Two"}]}).content()
+    assert read_again([said, statement("warning.issued")])[0] == without_empty(said)
 
 
 @pytest.mark.parametrize("file", sorted(ROOT.glob("tests/golden/*.json")), ids=lambda file: file.stem)

@@ -608,3 +608,43 @@ def test_fields_that_the_pages_do_not_have_are_refused(editor: TestClient) -> No
     assert editor.post(PASTE, data={"table": "x"}).status_code == 415
     for path in ("columns", "rows"):
         assert editor.get(f"{PASTE}/{path}").headers["Location"] == PASTE
+
+
+# --- sent in again ----------------------------------------------------------------------------------------------------
+
+
+def test_a_pasted_table_that_was_returned_is_mended_row_by_row_and_sent_in_again_with_a_note(database: str) -> None:
+    with browser(database, "ed", "admin") as client:
+        register(client, "willing")
+        add_person(database, "con", "contributor")
+        con, ed = begin_session(database, "con"), begin_session(database, "ed")
+        client.cookies.set(COOKIE, con)
+        waits = press(client, look(client, tabbed(rows(3))), "do", "record", to_reviewer="Rows of the made-up table.")
+        draft_id = waits.headers["Location"].removeprefix("/admin/review/").partition("?")[0]
+        client.cookies.set(COOKIE, ed)
+        page = get(client, f"/admin/review/{draft_id}")
+        assert "Rows of the made-up table." in page.text
+        press(client, page, "do", "return", reason="Belgium said 300.")
+        assert client.get(f"{PASTE}/again?draft={draft_id}").status_code == 404, "of nobody but its author"
+        client.cookies.set(COOKIE, con)
+        assert f"{PASTE}/again?draft={draft_id}" in get(client, f"/admin/review/{draft_id}").links
+        again = get(client, f"{PASTE}/again?draft={draft_id}")
+        assert "Belgium said 300." in again.text
+        assert "All 3 rows can be read" in again.text
+        row = read(press(client, again, "change", "4"))
+        cells = [name.replace(".", "__") for name, texts in row.data.items() if "cell." in name and texts == ["3"]]
+        assert len(cells) == 2, "both ends of the number"
+        faulty = read(press(client, row, "do", "look", **dict.fromkeys(cells, "many")))
+        assert "1 of 3 rows has faults" in faulty.text
+        good = read(press(client, faulty, "do", "look", **dict.fromkeys(cells, "300")))
+        sent, twice = (press(client, good, "do", "record", to_reviewer="300 it is.") for _ in range(2))
+        assert sent.headers["Location"] == twice.headers["Location"]
+        second = sent.headers["Location"].removeprefix("/admin/review/").partition("?")[0]
+        assert client.get(f"{PASTE}/again?draft={draft_id}").status_code == 409, "it is over"
+        client.cookies.set(COOKIE, ed)
+        assert client.get(f"/v1/drafts/{draft_id}").json()["draft"]["state"] == "withdrawn"
+        page = get(client, f"/admin/review/{second}")
+        assert "300 it is." in page.text
+        assert press(client, page, "do", "approve").status_code == 303
+        told = contents(client, 2, 3)
+        assert [one["body"]["quantity"]["max"] for one in told] == [1, 2, 300]

@@ -112,7 +112,10 @@ async def register(request: Request) -> Response:
         if sent.get("do") == "preview":
             outlook = await foresee(served, caller, write)
             return _form(request, caller, returned, sent, show(_FORM, filled), outlook=outlook)
-        saved = await save(served, caller, write, key=sent.get("key"), path=NEW, body=body, replaces=sent.get("draft"))
+        saved = await save(
+            served, caller, write, key=sent.get("key"), path=NEW, body=body, replaces=sent.get("draft"),
+            to_reviewer=sent.get("to_reviewer"),
+        )  # fmt: skip
     except RegistryError as error:
         page = show(_FORM, filled, _told(error))
         return _form(request, caller, returned, sent, page, status=status_of(error), key=key_after(error, served))
@@ -139,6 +142,7 @@ def _form(
         key=key or sent.get("key") or services(request).new_id(),
         outlook=outlook,
         returned=returned,
+        to_reviewer=sent.get("to_reviewer"),
         waits=returned is not None or not caller.role.allows(Role.EDITOR),
         focus_first=not (page.problems or outlook),
     )

@@ -174,8 +174,9 @@ async def enter_statement(request: Request) -> Response:
         else:
             seen = Seen(frozenset(sent.all("warned")), frozenset(sent.all("entered")))
             saved = await save(
-                served, caller, write, key=sent.get("key"), path=NEW, body=body, seen=seen, replaces=sent.get("draft")
-            )
+                served, caller, write, key=sent.get("key"), path=NEW, body=body, seen=seen, replaces=sent.get("draft"),
+                to_reviewer=sent.get("to_reviewer"),
+            )  # fmt: skip
             return see(_next(entry, filled, saved))
     except Resembles as found:
         outlook = found.outlook
@@ -247,6 +248,7 @@ async def _form(
         kept=sent.get("kept") or (bool(sent.data.get("sources.0.title")) and request.method == "GET"),
         waits=entry.returned is not None or not entry.caller.role.allows(Role.EDITOR),
         returned=entry.returned,
+        to_reviewer=sent.get("to_reviewer"),
         next_kind=sent.get("next_kind") or kind_of(kind),
         entered=await list_entered(served, _entered(sent)),
         another=_address(entry, entry.sent.data, kind="", draft=sent.get("draft")),

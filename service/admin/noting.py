@@ -142,8 +142,9 @@ async def make_note(request: Request, event_id: str, name: str) -> Response:
         else:
             path = request.scope["path"]
             saved = await save(
-                served, noting.caller, write, key=sent.get("key"), path=path, body=body, replaces=sent.get("draft")
-            )
+                served, noting.caller, write, key=sent.get("key"), path=path, body=body, replaces=sent.get("draft"),
+                to_reviewer=sent.get("to_reviewer"),
+            )  # fmt: skip
             return see(f"/admin/events/{event_id}?done=recorded" if saved.event_id else saved.page)
     except errors.Stale:
         return await _overtaken(request, noting, filled, seen)
@@ -250,6 +251,7 @@ async def _form(
         alike=await _alike(noting),
         waits=noting.returned is not None or not noting.caller.role.allows(Role.EDITOR),
         returned=noting.returned,
+        to_reviewer=sent.get("to_reviewer"),
         actors=await actor_names(noting.served),
     )
 

@@ -17,16 +17,20 @@ from service.admin.pages import render
 from service.admin.pasted import Line, Looked, seen_of
 from service.admin.typed import faults_at
 from service.domain.errors import Fault, Invalid
+from service.drafts.stored import Draft
 from service.forms.fields import kind_of
 from service.forms.pasting.asked import ask
 from service.forms.pasting.choices import Choices
 from service.forms.pasting.faults import label_at
 from service.forms.pasting.sheets import LARGEST_TABLE, MOST_COLUMNS, MOST_ROWS, Sheet, read_sheet
-from service.forms.words import spaced
-from service.reading.mapping import Layout
+from service.forms.words import label_of, spaced
+from service.reading import mapping as files
+from service.reading.columns import is_known
+from service.reading.mapping import Layout, parse_mapping
 from service.web.serving import services
 
 PASTE = "/admin/paste"
+PASTE_AGAIN = f"{PASTE}/again"
 DELIMITERS = {"": "found by itself", "tab": "tabs", "comma": "commas", "semicolon": "semicolons"}
 SHOWN = 20
 """Rows on a page, and of those with faults: the page stays small, however many there are."""
@@ -43,11 +47,20 @@ class Pasted(NamedTuple):
     coalition: str = ""
     delimiter: str = ""
     title: str = ""  # of the mapping that the choices began from
+    draft: str = ""  # in place of which it is sent in
 
     @classmethod
     def of(cls, form: Mapping[str, object]) -> Self:
         """What a form says of these."""
         return cls(**{name: plain_lines(text) for name in cls._fields if isinstance(text := form.get(name), str)})
+
+    @property
+    def meaning(self) -> files.Mapping | None:
+        """What its columns mean; None where they are named like fields, as those of a returned draft are.
+
+        Raises `Invalid` where the mapping cannot be read, or is missing.
+        """
+        return parse_mapping(self.mapping.encode()) if self.mapping.strip() or not self.draft else None
 
     @property
     def layout(self) -> Layout:
@@ -146,7 +159,7 @@ class Mending(NamedTuple):
 
 def rows_page(
     request: Request, caller: Caller, pasted: Pasted, looked: Looked | None, sheet: Sheet | None,
-    faults: Sequence[Fault], *, key: str, form: Mapping[str, str], status: int = UNSENT,
+    faults: Sequence[Fault], *, key: str, form: Mapping[str, str], returned: Draft | None = None, status: int = UNSENT,
 ) -> Response:  # fmt: skip
     """What the rows say, some at a time; those with faults first, each with its cells to be mended."""
     lines = looked.lines if looked else ()
@@ -154,6 +167,9 @@ def rows_page(
     wanted = form.get("page", "")
     page = min(max(int(wanted), 1), pages) if wanted in map(str, range(_MOST_PAGES)) else 1
     bad = bool(faults) or bool(looked and (looked.at_fault or looked.refusal))
+    faulty = [_mending(line, sheet) for line in looked.at_fault[:SHOWN]] if looked and sheet else []
+    wanted = form.get("change", "")
+    changing = [_changing(line, sheet) for line in lines if str(line.first) == wanted and not line.faults and sheet]
     return render(
         request,
         "paste_rows.html",
@@ -164,13 +180,37 @@ def rows_page(
         lines=lines[(page - 1) * SHOWN : page * SHOWN],
         page=page,
         pages=pages,
-        faulty=[_mending(line, sheet) for line in looked.at_fault[:SHOWN]] if looked and sheet else [],
+        faulty=faulty,
+        opened=[*faulty, *changing],
+        changed=changing[0].line.first if changing else None,
         alike=looked.alike[:_ALIKE] if looked else (),
         key=key,
         seen=seen_of(pasted.table, pasted.mapping, looked) if looked else "",
-        waits=not caller.role.allows(Role.EDITOR),
+        waits=returned is not None or not caller.role.allows(Role.EDITOR),
+        returned=returned,
+        to_reviewer=form.get("to_reviewer", ""),
         skip=bool(form.get("skip")),
     )
+
+
+def _called(column: str) -> str:
+    """A column as a page calls it: one that is named like a field by the words of its form."""
+    if not is_known(column):
+        return column
+    parts = [part for part in column.split(".") if part != "body"]
+    words = [f"{int(part) + 1}" if part.isdecimal() else label_of(part) for part in parts]
+    return ": ".join([words[0], *(word[:1].lower() + word[1:] for word in words[1:] if word != "1")])
+
+
+def _changing(line: Line, sheet: Sheet) -> Mending:
+    """A row without faults that somebody wants to change all the same: all its cells."""
+    cells = (
+        Cell(f"{record.number}.{nth}", _called(sheet.columns[nth]), value, ())
+        for record in sheet.records
+        if line.first <= record.number <= line.last
+        for nth, value in enumerate(record.cells)
+    )
+    return Mending(line, tuple(cells), ())
 
 
 def _mending(line: Line, sheet: Sheet) -> Mending:
@@ -186,5 +226,5 @@ def _mending(line: Line, sheet: Sheet) -> Mending:
             continue
         place = f"{record.number}.{nth}"
         before = cells[place].details if place in cells else ()
-        cells[place] = Cell(place, sheet.columns[nth], record.cells[nth], (*before, fault.detail))
+        cells[place] = Cell(place, _called(sheet.columns[nth]), record.cells[nth], (*before, fault.detail))
     return Mending(line, tuple(cells.values()), tuple(dict.fromkeys(others)))

@@ -89,8 +89,11 @@ class Kept(NamedTuple):
     draft_id: str | None = None
 
 
-async def look(served: Services, caller: Caller, table: str, mapping: Mapping) -> Looked:
-    """What recording a table, small enough for a page, would come to; raises `Invalid` where it cannot be read."""
+async def look(served: Services, caller: Caller, table: str, mapping: Mapping | None) -> Looked:
+    """What recording a table, small enough for a page, would come to; raises `Invalid` where it cannot be read.
+
+    Without a mapping, its columns are named like fields.
+    """
     checked = await _check(served, caller, table, mapping)
     news = [one for one in checked if isinstance(one, Good) and one.is_new]
     events = await beside(lambda: tuple(read_event(one.body, one.kind) for one in news))
@@ -115,7 +118,7 @@ async def look(served: Services, caller: Caller, table: str, mapping: Mapping) -
     return Looked(lines, events, outlook.turns, outlook.more)
 
 
-async def _check(served: Services, caller: Caller, table: str, mapping: Mapping) -> list[Checked]:
+async def _check(served: Services, caller: Caller, table: str, mapping: Mapping | None) -> list[Checked]:
     file = io.BytesIO(table.encode("utf-8", "surrogatepass"))
     with Spool() as spool:
         rows = open_rows(file, Form.CSV, mapping)
@@ -170,10 +173,16 @@ async def is_kept(served: Services, retry: Retry) -> bool:
         return bool(await find_kept(connection, retry.client, [retry.key]))
 
 
-async def record(served: Services, caller: Caller, events: tuple[Event, ...], retry: Retry) -> Kept:
-    """Records all of them or none; or puts them up together, where their author may not record."""
-    if not caller.role.allows(Role.EDITOR):
-        draft, _ = await served.drafts.put_up(events, author=caller.owner, listed=True, retry=retry)
+async def record(
+    served: Services, caller: Caller, events: tuple[Event, ...], retry: Retry, *, note: str | None, replaces: str
+) -> Kept:
+    """Records all of them or none; or puts them up together, with a note, where their author may not record or does so
+    in place of another draft.
+    """
+    if replaces or not caller.role.allows(Role.EDITOR):
+        draft, _ = await served.drafts.put_up(
+            events, author=caller.owner, listed=True, note=note, replaces=replaces or None, retry=retry
+        )
         return Kept(0, len(events), draft.id)
     answer = await served.recorder.record(_submission(served, caller, events, retry))
     return Kept(answer.position, orjson.loads(answer.content)["count"])

@@ -16,6 +16,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.responses import Response
 
 from service.access import Caller, Role
+from service.admin.again import find_own
 from service.admin.entering import key_after, told_of
 from service.admin.guarding import UNSENT, pages, signed_in
 from service.admin.known import list_coalitions
@@ -23,6 +24,7 @@ from service.admin.pages import STRICT, render, see
 from service.admin.paste_pages import (
     DELIMITERS,
     PASTE,
+    PASTE_AGAIN,
     SHOWN,
     Pasted,
     at_its_text,
@@ -34,9 +36,9 @@ from service.admin.paste_pages import (
     sheet_of,
 )
 from service.admin.pasted import Looked, is_kept, look, record, seen_of
-from service.admin.saving import page_of, retry_of
+from service.admin.saving import page_of, read_note_to_reviewer, retry_of
 from service.admin.typed import read_form as read_sent
-from service.domain.errors import Fault, Invalid, RegistryError
+from service.domain.errors import Fault, Invalid, Refused, RegistryError, Unknown
 from service.forms.fields import kind_of
 from service.forms.pasting.asked import too_many_words, unseen
 from service.forms.pasting.choices import Choices, faults_of, find_kind, read_choices, unknown_names, used_again
@@ -44,6 +46,7 @@ from service.forms.pasting.made import DELIMITER_NAMES, read_back, write_mapping
 from service.forms.pasting.mending import mend
 from service.forms.pasting.proposing import guessed, propose, unordered
 from service.forms.pasting.sheets import LARGEST_TABLE, MOST_COLUMNS, MOST_ROWS, Sheet
+from service.forms.pasting.written import write_table
 from service.log.read import read_events
 from service.reading import mapping as files
 from service.reading.mapping import LARGEST_MAPPING, parse_mapping
@@ -58,11 +61,38 @@ router = pages()
 COLUMNS, ROWS = f"{PASTE}/columns", f"{PASTE}/rows"
 
 
+class AskedPaste(BaseModel):
+    """In place of which returned draft a table is pasted."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    draft: str = ""
+    done: str = ""
+
+
 @router.get(PASTE)
 async def show_paste(request: Request) -> Response:
     """Where a table is pasted, or a file chosen."""
-    await signed_in(request, Role.CONTRIBUTOR)
-    return await paste_page(request, Pasted())
+    caller = await signed_in(request, Role.CONTRIBUTOR)
+    asked = read_query(request, AskedPaste)
+    await find_own(services(request), caller, asked.draft, begins=True, listed=True)
+    return await paste_page(request, Pasted(draft=asked.draft))
+
+
+@router.get(PASTE_AGAIN)
+async def show_returned(request: Request) -> Response:
+    """The statements of a draft that was returned to its author, as a table to be mended and sent in again."""
+    caller, asked = await signed_in(request, Role.CONTRIBUTOR), read_query(request, AskedPaste)
+    returned = await find_own(services(request), caller, asked.draft, begins=True, listed=True)
+    if returned is None:
+        raise Unknown("There is no draft of yours that could be changed here.")
+    table = write_table([event.content() for event in returned.events])
+    if len(table.encode()) > LARGEST_TABLE or len(returned.events) > MOST_ROWS:
+        raise Refused(
+            "This draft is too large for a page. Put up another one through the API, with the id of this one in "
+            "`replaces`; or withdraw it, and send it in anew."
+        )
+    return await _look(request, caller, Pasted(table=table, draft=asked.draft), {})
 
 
 @router.get(COLUMNS)
@@ -83,7 +113,7 @@ async def take_paste(request: Request) -> Response:
     if content_type(request) != MULTIPART:
         raise NotJson("Send this as the form on the page does.")
     most = services(request).settings.largest_body
-    form = await read_parts(request, most, files=2, fields=7, largest=4 * LARGEST_TABLE)
+    form = await read_parts(request, most, files=2, fields=8, largest=4 * LARGEST_TABLE)
     try:
         pasted, faults = await _pasted(form)
     finally:
@@ -150,7 +180,7 @@ async def _faults_before_reading(request: Request, pasted: Pasted) -> list[Fault
 
 # --- what its columns mean --------------------------------------------------------------------------------------------
 
-_BESIDE = frozenset({"table", "kind", "coalition", "delimiter", "title", "do", "again"})
+_BESIDE = frozenset({"table", "kind", "coalition", "delimiter", "title", "draft", "do", "again"})
 
 
 @router.post(COLUMNS)
@@ -201,7 +231,7 @@ def _asked_on(choices: Choices, sheet: Sheet) -> Choices:
 
 # --- what its rows say ------------------------------------------------------------------------------------------------
 
-_OF_ROWS = frozenset({"table", "mapping", "key", "seen", "do", "page", "skip"})
+_OF_ROWS = frozenset({"table", "mapping", "draft", "to_reviewer", "key", "seen", "do", "page", "skip", "change"})
 _CELL = re.compile("(cell|was)[.]([0-9]{1,6})[.]([0-9]{1,4})")
 
 
@@ -214,13 +244,14 @@ async def take_rows(request: Request) -> Response:
         raise Invalid("A field was sent that this form does not have.")
     pasted = Pasted.of(form)
     try:
-        mapping = parse_mapping(pasted.mapping.encode())
-        sheet = sheet_of(pasted, mapping.table)
+        mapping = pasted.meaning
+        layout = mapping.table if mapping else pasted.layout
+        sheet = sheet_of(pasted, layout)
     except Invalid as error:
-        return _unread(request, caller, pasted, error, form)
-    table, lost = mend(pasted.table, sheet, _mended(form), header_row=mapping.table.header_row)
+        return await _unread(request, caller, pasted, error, form)
+    table, lost = mend(pasted.table, sheet, _mended(form), header_row=layout.header_row)
     pasted = pasted._replace(table=table)
-    if form.get("do") == "columns" and not lost:
+    if form.get("do") == "columns" and mapping is not None and not lost:
         return await _choose_again(request, caller, pasted, mapping, form)
     detail = "Row {} was changed here and in the table: what the table says counts."
     return await _look(request, caller, pasted, form, [Fault("", "changed_twice", detail.format(row)) for row in lost])
@@ -237,11 +268,15 @@ def _mended(form: Mapping[str, str]) -> dict[tuple[int, int], tuple[str, str]]:
     return cells
 
 
-def _unread(request: Request, caller: Caller, pasted: Pasted, error: Invalid, form: Mapping[str, str]) -> Response:
+async def _unread(
+    request: Request, caller: Caller, pasted: Pasted, error: Invalid, form: Mapping[str, str]
+) -> Response:
     """The page of a table, or a mapping, that cannot be read."""
+    served = services(request)
     faults = [one if one.pointer == "/table" else at_its_text(one) for one in error.faults]
-    key = form.get("key") or services(request).new_id()
-    return rows_page(request, caller, pasted, None, None, faults, key=key, form=form)
+    returned = await find_own(served, caller, pasted.draft, listed=True)
+    key = form.get("key") or served.new_id()
+    return rows_page(request, caller, pasted, None, None, faults, key=key, form=form, returned=returned)
 
 
 async def _choose_again(
@@ -260,6 +295,7 @@ async def _choose_again(
         choices.coalition,
         DELIMITER_NAMES.get(choices.delimiter or "", ""),
         choices.title,
+        pasted.draft,
     )
     return await columns_page(request, chosen, await asyncio.to_thread(_asked_on, choices, sheet), sheet)
 
@@ -270,12 +306,13 @@ async def _look(
     """The page with what the rows say; or on from it, where they are to be recorded and nothing is in the way."""
     served, told = services(request), list(faults)
     key = form.get("key") or served.new_id()
+    returned = await find_own(served, caller, pasted.draft, listed=True)
     try:
-        mapping = parse_mapping(pasted.mapping.encode())
-        sheet = sheet_of(pasted, mapping.table)
+        mapping = pasted.meaning
+        sheet = sheet_of(pasted, mapping.table if mapping else pasted.layout)
         looked = await look(served, caller, pasted.table, mapping)
     except Invalid as error:
-        return _unread(request, caller, pasted, error, form)
+        return await _unread(request, caller, pasted, error, form)
     status: int = UNSENT
     if form.get("do") == "record" and not told:
         try:
@@ -285,7 +322,9 @@ async def _look(
         if isinstance(done, Response):
             return done
         told = done
-    return rows_page(request, caller, pasted, looked, sheet, told, key=key, form=form, status=status)
+    return rows_page(
+        request, caller, pasted, looked, sheet, told, key=key, form=form, returned=returned, status=status
+    )  # fmt: skip
 
 
 async def _record(
@@ -293,12 +332,13 @@ async def _record(
 ) -> Response | list[Fault]:
     """Records what was looked at, all of it or none; or says what is in the way."""
     skip = bool(form.get("skip"))
-    said = orjson.dumps([pasted.table, pasted.mapping, skip])
+    note = read_note_to_reviewer(form.get("to_reviewer", ""))
+    said = orjson.dumps([pasted.table, pasted.mapping, skip, pasted.draft, note])
     retry = retry_of(caller, form.get("key", ""), PASTE, said)
     is_repeated = await is_kept(served, retry)  # then it is alike to itself
     if not is_repeated and (hindrance := _hindrance(pasted, looked, form.get("seen", ""), skip=skip)):
         return [Fault("", "not_recorded", f"Nothing was recorded. {hindrance}")]
-    kept = await record(served, caller, looked.events, retry)
+    kept = await record(served, caller, looked.events, retry, note=note, replaces=pasted.draft)
     if kept.draft_id is not None:
         return see(page_of(kept.draft_id, "waits"))
     return see(f"{PASTE}/recorded?first={kept.first}&count={kept.many}")

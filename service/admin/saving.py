@@ -9,12 +9,13 @@ from datetime import datetime
 from typing import NamedTuple
 
 import orjson
+from pydantic import TypeAdapter, ValidationError
 
 from service.access import Caller, Role
 from service.admin.turning import Past, Turn, find_past, is_late, shape_of, states_before
 from service.domain.answers import Moment, in_force
 from service.domain.errors import Fault, Invalid, RegistryError
-from service.domain.statement import Event, Statement
+from service.domain.statement import Event, Statement, Text
 from service.domain.telling import Effect, tell
 from service.domain.telling_dates import tell_day
 from service.record import find_kept
@@ -117,13 +118,15 @@ class Seen(NamedTuple):
 
 async def save(
     served: Services, caller: Caller, write: Write, *, key: str, path: str, body: bytes, seen: Seen | None = None,
-    replaces: str = "",
+    replaces: str = "", to_reviewer: str = "",
 ) -> Saved:  # fmt: skip
     """Records what a form says, or puts it up where its author may not record, or does so in place of another draft.
 
     With ``seen`` it raises `Resembles` where something alike is recorded of which whoever saves does not know.
     """
-    retry = retry_of(caller, key, f"{path}?draft={replaces}" if replaces else path, body)
+    note = read_note_to_reviewer(to_reviewer)
+    said = body if note is None else body + b"\x00" + note.encode()
+    retry = retry_of(caller, key, f"{path}?draft={replaces}" if replaces else path, said)
     (event,) = write.events
     if seen is not None and isinstance(event, Statement):
         outlook = await foresee(served, caller, write)
@@ -134,11 +137,30 @@ async def save(
                 raise Resembles(outlook)
     if replaces or not caller.role.allows(Role.EDITOR):
         draft, _ = await served.drafts.put_up(
-            write.events, author=caller.owner, revision=write.revision, replaces=replaces or None, retry=retry
+            write.events,
+            author=caller.owner,
+            revision=write.revision,
+            note=note,
+            replaces=replaces or None,
+            retry=retry,
         )
         return Saved(None, draft.id)
     answer = await served.recorder.record(submission_of(served, caller, write, retry))
     return Saved(orjson.loads(answer.content)["event"]["event_id"])
+
+
+_NOTE: TypeAdapter[str] = TypeAdapter(Text)
+
+
+def read_note_to_reviewer(typed: str) -> str | None:
+    """What an author tells whoever reviews what they put up; None for nothing. Raises `Invalid`."""
+    if not typed.strip():
+        return None
+    try:
+        return _NOTE.validate_python(typed.replace("\r\n", "\n"))
+    except ValidationError as error:
+        detail = f"The note to whoever reviews it: {error.errors()[0]['msg'].removeprefix('Value error, ')}"
+        raise Invalid(detail, Fault("/to_reviewer", "note", detail)) from None
 
 
 def retry_of(caller: Caller, key: str, path: str, body: bytes) -> Retry:

@@ -8,7 +8,7 @@ from service.forms.reading import Filled
 
 BESIDE = frozenset({
     "do", "add", "remove", "key", "kind", "coalition", "category", "entered", "known", "etag", "seen", "warned", "kept",
-    "next_kind", "done", "draft",
+    "next_kind", "done", "draft", "to_reviewer",
 })  # fmt: skip
 """What a page says beside its form: what to do, under which key, about what. No form has such a field."""
 

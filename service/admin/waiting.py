@@ -8,6 +8,7 @@ from service.admin.again import asked_of
 from service.admin.coalitions import NEW as REGISTER
 from service.admin.entering import NEW
 from service.admin.events import Recorded, amended, find_recorded, said_at
+from service.admin.paste_pages import PASTE_AGAIN
 from service.admin.saving import Outlook, outlook_of
 from service.admin.turning import title_of
 from service.database import Connection
@@ -216,9 +217,11 @@ _FORMS = {kind_of(kind): name for name, (_, kind) in NOTES.items()}
 
 
 def address_again(one: Draft) -> str | None:
-    """Where the author of a returned draft changes it: the form that makes such events; a list has none."""
-    if one.state is not DraftState.RETURNED or one.listed:
+    """Where the author of a returned draft changes it: the form that makes such events; of a list, their table."""
+    if one.state is not DraftState.RETURNED:
         return None
+    if one.listed:
+        return f"{PASTE_AGAIN}?draft={one.id}"
     (event,) = one.events
     if isinstance(event, RecordEvent):
         return f"/admin/events/{event.target}/{_FORMS[event.kind]}?draft={one.id}"

@@ -18,7 +18,7 @@ from service.domain.kinds import KINDS, STATEMENTS
 from service.domain.quantities import Money
 from service.domain.record import is_event_id
 from service.domain.statement import Event
-from service.reading.cells import parted, unguarded
+from service.reading.cells import guarded, joined, parted, unguarded
 from service.reading.row import Json, Row, Unreadable
 from service.reading.table import Record, Table
 
@@ -176,6 +176,29 @@ def fill(given: dict[str, str], row: int) -> Row:
     if body is not None and body.is_required():  # one that says nothing has no cell of its own
         content.setdefault("body", {})
     return Row(row, row, content, tuple(faults))
+
+
+def cells_of(content: Json) -> dict[str, str]:
+    """The cells that make a content, by the names of their columns: the way back of `fill`."""
+    return {".".join(map(str, path)): cell for path, value in _leaves(content, ()) if (cell := _cell(value))}
+
+
+def _leaves(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Any]]:  # noqa: ANN401 - any JSON
+    """Each value that has a cell of its own, with its path: a list of words has one, each object of a list several."""
+    if isinstance(value, dict):
+        for name, part in value.items():
+            yield from _leaves(part, (*path, name))
+    elif isinstance(value, list) and any(isinstance(one, dict) for one in value):
+        for number, part in enumerate(value):
+            yield from _leaves(part, (*path, number))
+    else:
+        yield path, value
+
+
+def _cell(value: Any) -> str:  # noqa: ANN401 - any JSON
+    if isinstance(value, list):
+        return joined(value)
+    return guarded(value if isinstance(value, str) else orjson.dumps(value).decode())
 
 
 def _is_within(column: str, given: dict[str, str]) -> bool:

@@ -8,10 +8,10 @@ from playwright.sync_api import Browser, Page
 
 from service.admin.guarding import Page as PageRoute
 from service.main import create_app
-from tests.browser.full import Full, full
+from tests.browser.full import Full, call, full
 from tests.browser.test_pasting import look, paste
 from tests.browser.windows import NARROW, WIDE, Window, window
-from tests.registry import settings_for
+from tests.registry import settings_for, statement
 from tests.test_pasting import rows
 
 _TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -27,6 +27,10 @@ _WIDER = """() => [...document.querySelectorAll("body *")].filter(
 def registry(server_url: str, template: str) -> Iterator[Full]:
     """One that is full enough to look at."""
     with full(server_url, template) as made:
+        sent = {"path": "/v1/statements/batch", "body": [statement(), statement(actors=["FR"])]}
+        draft_id = call(made.base, "ann", "/v1/drafts", sent)["draft"]["id"]
+        call(made.base, "eve", f"/v1/drafts/{draft_id}/return", {"reason": "Which day?"})
+        made.pages["table"] = f"/admin/paste/again?draft={draft_id}"
         yield made
 
 
@@ -42,6 +46,7 @@ def _addresses(pages: dict[str, str]) -> list[str]:
         *(f"{pages['disputed']}/settlement", f"{pages['wrong']}/reinstatement"),
         *("/admin/review", "/admin/review?state=returned", pages["draft"], pages["returned"]),
         *("/admin/paste", "/admin/paste/columns", "/admin/paste/rows", "/admin/paste/recorded?first=2&count=50"),
+        pages["table"],
         *("/admin/coalitions", "/admin/coalitions/new", "/admin/actors", "/admin/actors?q=ger"),
         *("/admin/audit", "/admin/audit?by=nobody", "/admin/webhooks", pages["webhook"]),
         *("/admin/people", "/admin/people/con", "/admin/tokens"),
@@ -70,6 +75,7 @@ def _answers(pages: dict[str, str]) -> list[Callable[[Window], None]]:
         _press("/admin/paste", "Go on to the columns"),
         lambda on: paste(on, rows()),
         lambda on: look(on, [*rows(5), ["Atlantis", *rows()[5][1:]]]),
+        _press(pages["table"], "Change row 2"),
         _press("/admin/articles/new", "Go on to its first statement"),
         _press("/admin/coalitions/new", "Preview"),
         _press(f"{pages['pledge']}/corrections", "Preview", Place="Marseille"),

@@ -10,4 +10,5 @@ choices back. Pure, as all forms are: the table is read by the import's own read
     made       choices → a mapping file, and back
     asked      choices → what a page asks of each column, and how the first cells are understood
     mending    a cell of a pasted text is replaced
+    written    statements → the table that is read as them again
 """
