@@ -9,7 +9,7 @@ process recorded it.
 import asyncio
 import contextlib
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncGenerator, Sequence
 from typing import Self
 
@@ -26,6 +26,7 @@ _LOGGER = logging.getLogger(__name__)
 _OFTEN, _SELDOM = 0.1, 2.0  # seconds between two looks
 _SILENCE = 15.0  # seconds after which a listener is told that there is nothing new: proxies close what is silent
 _AT_ONCE = 500
+_SHARE, _ALWAYS = 10, 10  # one client may have a tenth of all places, and ten where that is less
 
 
 class _Recent:
@@ -67,6 +68,7 @@ class Feed:
         self._closed = False
         self._task: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._of_each: Counter[str] = Counter()  # by client
         self.listeners = 0
 
     async def __aenter__(self) -> Self:
@@ -93,16 +95,21 @@ class Feed:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._moved.set)
 
-    async def follow(self, after: int | None = None) -> AsyncGenerator[tuple[int, Sequence[Heard]]]:
+    async def follow(
+        self, after: int | None = None, *, client: str | None = None
+    ) -> AsyncGenerator[tuple[int, Sequence[Heard]]]:
         """Everything behind a position, then whatever is recorded, in order; an empty batch after a silence.
 
         Each batch with the position up to which the listener has then heard; the first is empty and says where it
         begins. Without a position, everything from now on. Ends when the service stops, and where something fails here:
-        the listener comes back with its position. Raises `Unavailable` where too many listen already.
+        the listener comes back with its position. Raises `Unavailable` where too many listen already, of all or of
+        this client.
         """
         if self.listeners >= self._most:
             raise Unavailable("Too many are listening already; try again in a moment, or read /v1/events.")
-        self.listeners += 1
+        if client is not None and self._of_each[client] >= max(self._most // _SHARE, _ALWAYS):
+            raise Unavailable("You are listening often enough already; end a stream, or read /v1/events.")
+        self._count(client, 1)
         self._poked.set()
         try:
             done = after if after is not None else await self._read_head()
@@ -125,7 +132,14 @@ class Feed:
                 except TimeoutError:
                     yield done, ()
         finally:
-            self.listeners -= 1
+            self._count(client, -1)
+
+    def _count(self, client: str | None, more: int) -> None:
+        self.listeners += more
+        if client is not None:
+            self._of_each[client] += more
+            if not self._of_each[client]:
+                del self._of_each[client]
 
     async def _behind(self, done: int) -> Sequence[Heard]:
         if done >= self._head:

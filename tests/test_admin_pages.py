@@ -110,6 +110,7 @@ def test_every_page_is_small_strict_and_kept_by_nobody(database: str, path: str)
             client.cookies.clear()
         said = client.get(path)
         assert said.headers.items() >= {name.lower(): value for name, value in STRICT.items()}.items()
+        assert said.headers["X-Content-Type-Options"] == "nosniff"
         assert said.headers["Content-Type"] == "text/html; charset=utf-8"
         assert len(said.content) < LARGEST_PAGE
         assert "<script>" not in said.text
@@ -167,6 +168,7 @@ def test_stylesheet_and_script_are_named_by_what_they_hold_and_never_asked_for_a
         assert len(found) == 3
         for address in found:
             file = client.get(address)
+            assert file.headers["X-Content-Type-Options"] == "nosniff"
             assert file.headers["Cache-Control"] == "public, max-age=31536000, immutable"
             assert len(file.content) < LARGEST_PAGE
         assert client.get("/admin/static/pages.000000000000.css").status_code == 404

@@ -17,6 +17,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from service.database import Connection
+from service.domain.errors import Unavailable
 from service.feed import Feed
 from service.segments.heard import Heard, read_heard
 from tests.processes import Server, exchange, serving, wait_until
@@ -246,6 +247,31 @@ async def _positions(stream: AsyncGenerator[tuple[int, Sequence[Heard]]]) -> lis
     async for _, batch in stream:
         found += [one.event.position for one in batch]
     return found
+
+
+def test_nobody_takes_all_places_of_those_who_listen(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def listen() -> None:
+        async with recording(database) as (pool, _), Feed(pool, most=15) as feed:
+            streams = [feed.follow(client="one") for _ in range(10)]
+            for stream in streams:
+                await anext(stream)
+            with pytest.raises(Unavailable, match="often enough"):
+                await anext(feed.follow(client="one"))
+            for client in ("another", None):
+                streams.append(feed.follow(client=client))
+                await anext(streams[-1])
+            await streams.pop(0).aclose()
+            streams.append(feed.follow(client="one"))
+            await anext(streams[-1])
+            for stream in streams:
+                await stream.aclose()
+            assert feed.listeners == 0
+
+    asyncio.run(listen())
+    monkeypatch.setattr("service.feed._ALWAYS", 0)
+    with registry(database, reads_per_minute=100, most_streams=9) as client:
+        refused = client.get("/v1/events/stream")
+        assert (refused.status_code, "often enough" in refused.json()["detail"]) == (503, True)
 
 
 @pytest.mark.parametrize(("most", "most_bytes"), [(5, 2**30), (2000, 12_000), (2000, 10)])

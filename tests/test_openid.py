@@ -18,7 +18,7 @@ from service.main import create_app
 from service.settings import Settings
 from tests.people import COOKIE, add_person, opened
 from tests.provider import CLIENT_ID, CLIENT_SECRET, Provider, providing
-from tests.registry import settings_for
+from tests.registry import allow, settings_for
 from tests.test_signing_in import do
 
 JANE = {"sub": "248289761001", "email": "Jane@Example.org", "email_verified": True, "name": "Jane Doe"}
@@ -146,6 +146,10 @@ def test_nobody_new_takes_over_a_login_that_is_somebodys(database: str, provider
         assert "cannot be a login here, or is somebody&#39;s" in go(client).text
         provider.claims |= {"preferred_username": "Jane Doe!"}
         assert "cannot be a login here" in go(client).text
+        allow(database, "pr_of_a_program", "admin", "Nightly")
+        provider.claims |= {"preferred_username": "nightly"}
+        assert "is somebody&#39;s" in go(client).text, "what a program has put up would be theirs"
+        assert COOKIE not in client.cookies
 
 
 SPOILT: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {

@@ -65,7 +65,9 @@ def test_every_address_lets_in_whom_the_table_says_and_nobody_else(database: str
             for role, cell in cells.items():
                 expected = MEANT[("yes" if reading_is_open else "401") if cell == "open" else cell]
                 for headers in callers[role]:
-                    status = client.request(method, address, headers=headers).status_code
+                    answer = client.request(method, address, headers=headers)
+                    status = answer.status_code
                     if status >= 500 or (status if status in (401, 403) else None) != expected:
                         wrong.append((method, path, role, cell, status))
+                    assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert wrong == []

@@ -15,10 +15,15 @@ UPDATE person SET issuer = %(issuer)s, subject = %(subject)s WHERE login = %(log
 """
 _ADD = """
 INSERT INTO person (login, name, email, role, issuer, subject, created_at, created_by)
-VALUES (%(login)s, %(name)s, %(email)s, %(role)s, %(issuer)s, %(subject)s, clock_timestamp(), %(issuer)s)
+SELECT %(login)s, %(name)s, %(email)s, %(role)s, %(issuer)s, %(subject)s, clock_timestamp(), %(issuer)s
+WHERE NOT EXISTS (SELECT FROM token WHERE lower(owner) = %(login)s) RETURNING login
 """
 _SET_ROLE = "UPDATE person SET role = %(role)s WHERE login = %(login)s AND role <> %(role)s"
 _STRANGER = "You are not known here. Ask an admin to invite you with the e-mail address that the provider knows you by."
+_TAKEN = (
+    "The name by which the provider knows you cannot be a login here, or is somebody's. Ask an admin to invite you "
+    "with the e-mail address that the provider knows you by."
+)
 _DISABLED = "You may not sign in here any more; ask an admin."
 
 
@@ -45,15 +50,15 @@ async def find_login(connection: Connection, who: Vouched) -> str:
 
 
 async def _add(connection: Connection, who: Vouched) -> str:
-    """Lets in whoever is new, where the provider gives roles."""
+    """Lets in whoever is new, where the provider gives roles; not as the owner of a token, who may be somebody else."""
     if who.role is None:
         raise NotVouched(_STRANGER)
     try:
         new = parse_person({"login": who.login, "name": who.name, "role": Role(who.role), "email": who.email or ""})
-        await connection.execute(_ADD.encode(), {**new.model_dump(), "issuer": who.issuer, "subject": who.subject})
+        values = {**new.model_dump(), "issuer": who.issuer, "subject": who.subject}
+        added = await fetch(connection, _ADD, values)
     except (Invalid, psycopg.errors.UniqueViolation):
-        raise NotVouched(
-            "The name by which the provider knows you cannot be a login here, or is somebody's. Ask an admin to invite "
-            "you with the e-mail address that the provider knows you by."
-        ) from None
+        raise NotVouched(_TAKEN) from None
+    if not added:
+        raise NotVouched(_TAKEN)
     return new.login

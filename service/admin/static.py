@@ -36,6 +36,5 @@ async def get_static(request: Request, file: str) -> Response:
     for path in _FOLDER.iterdir():
         name, content = _read(path.name)
         if name == file and path.suffix in _TYPES:
-            headers = {"Cache-Control": PINNED, "X-Content-Type-Options": "nosniff"}
-            return send_bytes(request, content, _TYPES[path.suffix], headers=headers)
+            return send_bytes(request, content, _TYPES[path.suffix], headers={"Cache-Control": PINNED})
     raise Unknown("There is no such file; load the page again.")

@@ -17,7 +17,6 @@ from service.domain.answers import Json
 from service.domain.errors import Fault, Invalid, Unknown
 from service.domain.record import is_event_id
 from service.drafts.approvals import find_approvals
-from service.feed import Feed
 from service.log.read import cloud_event, event_json, find_event, list_events_about, read_events, read_size
 from service.segments.effective import find_effective, find_event_ids
 from service.segments.heard import Heard, Wanted, check_coalition
@@ -27,6 +26,7 @@ from service.web.atom import wants_feed
 from service.web.describing import EVENT_STREAM, NEXT_PAGE, Answer, Items, documented, log, view
 from service.web.fields import narrowed
 from service.web.formats import CLOUDEVENTS, FORMATS, no_such_format, wanted_format
+from service.web.limits import CLIENT
 from service.web.sending import REVALIDATE, answer, etag_of, is_known, most_rows, next_page, page_size, send
 from service.web.serving import Door, Services, may_read, services
 
@@ -139,7 +139,7 @@ async def stream_events(request: Request) -> Response:
             if after is not None and after > await read_size(connection):
                 raise beyond_head("after")
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    lines = _lines(served.feed, after, asked.lets_through)
+    lines = _lines(served.feed.follow(after, client=request.scope.get(CLIENT)), asked.lets_through)
     first = await anext(lines)  # a refusal is still answered as one
     return StreamingResponse(_from(first, lines), media_type=EVENT_STREAM, headers=headers)
 
@@ -165,10 +165,12 @@ _LONGEST_POSITION = 18
 _RETRY = b"retry: 2000\n\n"
 
 
-async def _lines(feed: Feed, after: int | None, wanted: Callable[[Heard], bool]) -> AsyncGenerator[bytes]:
+async def _lines(
+    heard_of: AsyncGenerator[tuple[int, Sequence[Heard]]], wanted: Callable[[Heard], bool]
+) -> AsyncGenerator[bytes]:
     """What stands in a stream: the events that are wanted, and how far it has come where there are none."""
     begun = False
-    async with aclosing(feed.follow(after)) as followed:
+    async with aclosing(heard_of) as followed:
         async for position, batch in followed:
             told = [
                 b"id: %d\nevent: %b\ndata: %b\n\n" % (heard.event.position, heard.event.kind.encode(), heard.told)

@@ -27,6 +27,8 @@ from service.web.problems import problem, unreachable
 from service.web.serving import Services, find_session, token_in
 
 SECONDS = 60
+CLIENT = "client that it counts for"
+"""In the scope of a request: who it is counted for; not there where nothing is."""
 NEVER_LIMITED = frozenset({"/healthz", "/readyz", "/metrics"})
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -111,6 +113,7 @@ class Limited:
             refusal = await unreachable(Request(scope), error)
             await refusal(scope, receive, send)
             return
+        scope[CLIENT] = client
         used, seconds = self._windows.count(quota.name, client)
         left = max(quota.most - used, 0)
         stand = (b"ratelimit", f'"{quota.name}";r={left};t={seconds}'.encode())

@@ -26,6 +26,7 @@ _WELL_FORMED = re.compile(rb"(?!pr_|whsec_)[A-Za-z0-9._:+/=-]{1,128}")
 CLIENT_IS_GONE = 499
 """The status under which requests are counted whose clients left before they had sent all; nobody is answered it."""
 _HEADER = b"x-request-id"
+_AS_IT_SAYS = (b"x-content-type-options", b"nosniff")  # a browser takes no answer for a page or a script that is none
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -52,7 +53,7 @@ class Observed:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 # The message itself is not ours to change: it may be kept, for others' requests.
-                message = {**message, "headers": [*message["headers"], (_HEADER, request_id.encode())]}
+                message = {**message, "headers": [*message["headers"], (_HEADER, request_id.encode()), _AS_IT_SAYS]}
             else:
                 size += len(message.get("body", b""))
             await send(message)
