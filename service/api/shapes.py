@@ -32,7 +32,10 @@ def _open(schema: Json) -> None:
 class Shape(BaseModel):
     """A part of an answer: every field that has no word to the contrary is always there."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, json_schema_extra=_open)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, json_schema_extra=_open,
+        defer_build=True,  # not at every start, but when the document is asked for
+    )  # fmt: skip
 
 
 ABSENT: Any = Field(default_factory=lambda: None)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, NamedTuple, TypeAlias, Union, get_args, get_origin
 
@@ -49,6 +50,7 @@ _FORMATS = {"date": Kind.DATE, "date-time": Kind.INSTANT}
 _AMOUNTS = frozenset({"min_amount", "max_amount"})
 
 
+@cache  # one model is a part of many, and asking a type what it is takes time
 def members_of(model: type[BaseModel], within: frozenset[Any] = frozenset()) -> dict[str, Shape]:
     """The members of a model as JSON has them; what a model holds of itself is not taken apart again."""
     return {
