@@ -1,6 +1,5 @@
 """The composition root: the only place that wires the rooms together."""
 
-import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -50,7 +49,7 @@ from service.feed import Feed
 from service.ids import new_event_id
 from service.journal import Journal
 from service.load.room import Places
-from service.log.codec import SALT_BYTES
+from service.log.codec import new_salt
 from service.record import Recorder
 from service.segments.named import Naming
 from service.settings import Settings, parse_networks, parse_pairs
@@ -74,7 +73,7 @@ def create_app(
     journal: Journal | None = None,
     clock: Callable[[], datetime] = utc_now,
     new_id: Callable[[], str] = new_event_id,
-    new_salt: Callable[[], bytes] = lambda: secrets.token_bytes(SALT_BYTES),
+    new_salt: Callable[[], bytes] = new_salt,
     resolve: Resolve = resolve_by_system,
 ) -> Application:
     """The application over a migrated database; clock, ids, salts, look-up of hosts and journal are arguments."""

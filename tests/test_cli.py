@@ -19,6 +19,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from service import cli
+from service.cli import ground
 from service.load.checking import PART
 from service.migrate import present_revision
 from tests.processes import (
@@ -143,7 +144,7 @@ def test_a_seed_that_was_changed_after_it_was_recorded_is_refused_by_its_name(
     database: str, call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     shutil.copytree(ROOT / "seeds", tmp_path / "seeds")
-    monkeypatch.setattr(cli, "SEEDS", tmp_path / "seeds")
+    monkeypatch.setattr(ground, "SEEDS", tmp_path / "seeds")
     assert call("seed").code == 0
     before = size_of(database)
     changed = tmp_path / "seeds" / "article-001.yaml"

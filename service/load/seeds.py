@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import secrets
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from service.domain.errors import Invalid, RegistryError
 from service.domain.kinds import parse_event, parse_statement
 from service.domain.statement import Event, canonical
 from service.ids import new_event_id
-from service.log.codec import SALT_BYTES, prepare
+from service.log.codec import new_salt, prepare
 from service.record import Recorder
 from service.submission import Recorded, Retry, Submission
 
@@ -98,7 +97,7 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - any YAML
 
 
 async def _record_seed(recorder: Recorder, event: Event, name: str) -> tuple[str, bool]:
-    entry = prepare(event, event_id=new_event_id(), salt=secrets.token_bytes(SALT_BYTES))
+    entry = prepare(event, event_id=new_event_id(), salt=new_salt())
     digest = hashlib.sha256(canonical(entry.content)).digest()
     submission = Submission(
         entries=(entry,),

@@ -5,6 +5,7 @@ body can later be erased by law while every proof still holds. Old schema versio
 """
 
 import hashlib
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +18,7 @@ from service.domain.kinds import KINDS, read_event
 from service.domain.statement import Event, canonical
 from service.log.merkle import hash_leaf
 
-SALT_BYTES = 32
+_SALT_BYTES = 32
 _TAG = b"pledge-registry/body/v1\x00"
 
 Upcast = Callable[[dict[str, Any]], dict[str, Any]]
@@ -35,6 +36,11 @@ class Entry:
     body: bytes
     salt: bytes
     commitment: bytes
+
+
+def new_salt() -> bytes:
+    """A fresh salt: so many random bytes that nobody can try them all."""
+    return secrets.token_bytes(_SALT_BYTES)
 
 
 def prepare(event: Event, *, event_id: str, salt: bytes) -> Entry:

@@ -1,0 +1,92 @@
+"""The command that serves: it starts what is needed, and looks after it until it ends."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from typing import Annotated, NoReturn
+
+import typer
+
+from service.access import Role, create_token
+from service.cli.ground import database, fail, read_settings, record_seeds, talk, with_connection
+from service.journal import Journal
+from service.migrate import check_rules, migrate
+from service.postgres import PostgresError, is_running, private_postgres
+from service.settings import Settings
+
+_CHECK_SECONDS = 0.5
+_LOGGER = logging.getLogger(__name__)
+
+
+def serve(*, seeds: Annotated[bool, typer.Option(help="Load the seeds first.")] = True) -> None:
+    """Migrate, load the seeds, and serve until SIGINT or SIGTERM."""
+    signal.signal(signal.SIGTERM, _leave)
+    settings = read_settings()
+    journal = Journal(look=settings.log_format, level=settings.log_level)
+    with journal.in_use(), database(settings) as url, _kept_running(settings):
+        migrate(url)
+        check_rules(url)
+        if seeds:
+            added = asyncio.run(record_seeds(url))
+            _announce(journal, f"seeds: {added} new")
+        secret = None if settings.database_url else _local_token(settings, url)
+        from service.server import serve_until_stopped  # noqa: PLC0415 - no other command loads the web's libraries
+
+        try:
+            started = serve_until_stopped(settings.model_copy(update={"database_url": url}), journal, secret)
+        except SystemExit:
+            fail("The service cannot start; see above. Where the port is taken, set PORT to another; 0 takes any.")
+    if not started:
+        raise typer.Exit(1)
+
+
+@contextlib.contextmanager
+def _kept_running(settings: Settings) -> Iterator[None]:
+    """Starts the private PostgreSQL again when it was killed; a PostgreSQL of somebody else is theirs to look after."""
+    if settings.database_url:
+        yield
+        return
+    leaving = threading.Event()
+
+    def watch() -> None:
+        while not leaving.wait(_CHECK_SECONDS):
+            if not is_running(settings.state_dir.absolute()):
+                _LOGGER.warning("PostgreSQL is gone; starting it again")
+                with contextlib.suppress(PostgresError), private_postgres(settings.state_dir.absolute()):
+                    pass
+
+    watcher = threading.Thread(target=watch, name="postgres-watcher")
+    watcher.start()
+    try:
+        yield
+    finally:
+        leaving.set()
+        watcher.join()
+
+
+def _announce(journal: Journal, what: str) -> None:
+    """Says something that belongs to every start, on a terminal too."""
+    if journal.is_json:
+        _LOGGER.info(what)
+    else:
+        talk.print(what)
+
+
+def _local_token(settings: Settings, url: str) -> str:
+    """The token for local use: made once, kept where only its owner can read it."""
+    path = settings.state_dir / "token"
+    if path.exists():
+        return path.read_text(encoding="ascii").strip()
+    made = with_connection(url, lambda connection: create_token(connection, role=Role.ADMIN, owner="local"))
+    secret, _ = asyncio.run(made)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secret + "\n")
+    return secret
+
+
+def _leave(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
