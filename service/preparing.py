@@ -20,7 +20,8 @@ from service.log.codec import Entry
 from service.log.merkle import Frontier
 from service.segments.effective import Versions, load_known
 from service.segments.query import Background, StateRow, Truces
-from service.segments.revise import Burden, Changes, Planes, Touches, View, in_force, touches
+from service.segments.revise import Burden, Planes, Touches, View, in_force, touches
+from service.segments.storing import Changes
 from service.submission import Recorded, Submission
 from service.turns import Turn
 

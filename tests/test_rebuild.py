@@ -18,9 +18,10 @@ from sqlalchemy.pool import NullPool
 from service.domain import timeline
 from service.domain.errors import Unavailable
 from service.examine import examine
+from service.log.leaves import Finding
 from service.migrate import _config, check_rules
 from service.segments import rebuild as rebuilding
-from service.segments.rebuild import Finding, rebuild, verify
+from service.segments.rebuild import rebuild, verify
 from service.segments.tables import DERIVED
 from tests.judging import bench, rows_of
 from tests.processes import wait_until

@@ -20,7 +20,8 @@ from service.domain.record import Effective
 from service.domain.subject import Item, SubjectKey
 from service.domain.timeline import Segment
 from service.segments import query, revise
-from service.segments.revise import Changes, Planes
+from service.segments.revise import Planes
+from service.segments.storing import Changes
 from tests.judging import Bench, bench, instants_of, judge, judge_answers, judge_queries
 from tests.strategies import History, delivered, histories, note, one_by_one, pledged
 

@@ -6,6 +6,7 @@ import typer
 
 from service.cli.ground import bar, database, fail, migrated, read_settings, record_seeds
 from service.examine import examine
+from service.log.leaves import Finding
 from service.migrate import migrate as migrate_database
 from service.segments import rebuild as rebuilding
 
@@ -36,7 +37,7 @@ def verify() -> None:
     _report(findings, "the database does not hold what the log says: restore it, or run ./run rebuild for states")
 
 
-def _report(findings: list[rebuilding.Finding], otherwise: str) -> None:
+def _report(findings: list[Finding], otherwise: str) -> None:
     for finding in findings:
         print(f"{finding.where}: {finding.what} ({finding.count})")
     if findings:

@@ -22,11 +22,12 @@ from service.domain.errors import Refused, RegistryError, Unavailable
 from service.domain.statement import Event
 from service.domain.timeline import RULES_VERSION
 from service.log import append
-from service.log.codec import commit, leaf_hash, lift
-from service.log.merkle import Frontier
+from service.log.codec import lift
+from service.log.leaves import Finding, Leaves, check_leaves
 from service.log.read import EventRow, read_events, read_size
 from service.segments.effective import Versions, find_registered, load_known
-from service.segments.revise import Changes, Planes, touches
+from service.segments.revise import Planes, touches
+from service.segments.storing import Changes
 from service.segments.tables import DERIVED, LATE_INDEXES, PARTITIONS, RIGHTS
 
 BATCH = 500
@@ -40,15 +41,6 @@ _LOCK_PATIENCE = "100ms"  # far below PostgreSQL's deadlock_timeout: no reader i
 _DAMAGE = (RegistryError, ValueError, LookupError, psycopg.IntegrityError)  # what a changed log makes of a replay
 Progress = Callable[[int, int], None]
 """Called with how many events are done, and how many there are."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that is not as the log says: what, where, and how many rows."""
-
-    what: str
-    where: str
-    count: int
 
 
 @asynccontextmanager
@@ -94,11 +86,11 @@ async def verify(url: str, progress: Progress = lambda *_: None) -> list[Finding
         live = await _live_schema(connection)
         await _create_beside(connection)
         try:
-            leaves = _Leaves()
+            leaves = Leaves()
             try:
                 done = await _replay_all(url, connection, progress, leaves.check)
             except Refused as fault:
-                return [*await _check_leaves(connection), Finding(fault.detail, "log", 1)]
+                return [*await check_leaves(connection), Finding(fault.detail, "log", 1)]
             findings = await leaves.close(connection)
             return findings + await _compare(connection, live, done)
         finally:
@@ -198,16 +190,6 @@ async def _read_next(reader: Connection, after: int, check: Callable[[EventRow],
     for event in events:
         check(event)
     return _lift(events)
-
-
-async def _check_leaves(connection: Connection) -> list[Finding]:
-    """The log and its tree alone, where something in it stops the replay."""
-    leaves, done = _Leaves(), 0
-    while events := await read_events(connection, after=done, limit=BATCH):
-        for event in events:
-            leaves.check(event)
-        done = events[-1].position
-    return await leaves.close(connection)
 
 
 async def _live_schema(connection: Connection) -> str:
@@ -340,59 +322,3 @@ async def _count(connection: Connection, rows: str, known: int) -> int:
     found = await fetch(connection, f"SELECT count(*) FROM ({rows}) AS rows", {"known": known})
     count: int = found[0][0]
     return count
-
-
-_HEAD_AND_REST = """
-SELECT size, root, frontier, (SELECT count(*) FROM event WHERE position > %(last)s) FROM log_head"""
-
-
-class _Leaves:
-    """Hashes the log anew, from the bodies up, and compares with what is stored."""
-
-    def __init__(self) -> None:
-        self._frontier = Frontier()
-        self._nodes: dict[tuple[int, int], bytes] = {}
-        self._findings: list[Finding] = []
-        self._last = 0
-
-    def check(self, event: EventRow) -> None:
-        """Checks one event: its place, its commitment, its leaf, the root after it."""
-        if event.position != self._last + 1:
-            self._findings.append(Finding("is missing", f"event {self._last + 1}", event.position - self._last - 1))
-        self._last = event.position
-        stored = event.seal
-        commitment = commit(event.body, stored.salt)
-        leaf = leaf_hash(
-            position=event.position, event_id=event.event_id, kind=event.kind, version=event.version,
-            coalition=event.coalition, recorded_at=event.recorded_at, recorded_by=event.recorded_by,
-            commitment=commitment,
-        )  # fmt: skip
-        self._frontier, nodes = self._frontier.push(leaf)
-        self._nodes |= {(node.level, node.index): node.hash for node in nodes}
-        for what, found, expected in (
-            ("body does not fit its commitment", stored.commitment, commitment),
-            ("leaf hash does not fit the event", stored.leaf_hash, leaf),
-            ("root does not fit the leaves", stored.root, self._frontier.root),
-        ):
-            if found != expected:
-                self._findings.append(Finding(what, f"event {event.position}", 1))
-
-    async def close(self, connection: Connection) -> list[Finding]:
-        """Compares the stored nodes and the head with the tree that the events make."""
-        rows = await fetch(
-            connection,
-            "SELECT level, index, hash FROM merkle_node WHERE (index + 1) << level <= %(n)s",
-            {"n": self._last},
-        )
-        stored = {(level, index): bytes(found) for level, index, found in rows}
-        if stored != self._nodes:
-            wrong = {place for place in {*stored, *self._nodes} if stored.get(place) != self._nodes.get(place)}
-            self._findings.append(Finding("node does not fit the leaves", "merkle_node", len(wrong)))
-        rows = await fetch(connection, _HEAD_AND_REST, {"last": self._last})  # in one snapshot: the log may have grown
-        size, root, frontier, rest = rows[0]
-        if size > self._last + rest:
-            self._findings.append(Finding("is missing", f"event {self._last + 1}", size - self._last - rest))
-        head_fits = bytes(root) == self._frontier.root and bytes(frontier) == self._frontier.render()
-        if size < self._last or (size == self._last and not head_fits):
-            self._findings.append(Finding("head does not fit the log", "log_head", 1))
-        return self._findings

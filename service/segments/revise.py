@@ -9,7 +9,7 @@ at its own position, from one load and with one write.
 
 from bisect import bisect_left, bisect_right, insort
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -22,15 +22,15 @@ from service.domain.decide import Revision
 from service.domain.kinds import FAMILIES
 from service.domain.record import Effective
 from service.domain.subject import Item, SubjectKey
-from service.domain.timeline import MOST_REFERENCES, NOTHING, Segment, Steps, fold
+from service.domain.timeline import MOST_REFERENCES, Segment, Steps, fold
 from service.segments.effective import parse_row
 from service.segments.query import StateRow, Truces
+from service.segments.storing import Changes, Live, Row, shown
 
 Touches = dict[SubjectKey, datetime]
 Burden = dict[SubjectKey, list[datetime]]  # when what a request says of each subject becomes definite, in order
 LONGEST = 16  # segments of one plane that are kept from batch to batch
 MOST_CHANGES = 5_000  # rows that a replay gathers before it writes them
-LARGEST_DOCUMENT = 1 << 20  # bytes of rows in one insert
 MOST_KEPT = 64 << 20  # bytes of all planes together, as they stand in memory, about
 _WEIGHT = 3_000  # bytes of a segment or statement in memory, besides what they say
 
@@ -48,57 +48,6 @@ def touches(revisions: Iterable[Revision]) -> Touches:
 
 
 @dataclass(slots=True)
-class _Live:
-    """A segment of the current plane; ``since`` is the position from which it is known."""
-
-    segment: Segment
-    since: int
-    stored: bool
-    size: int = 0
-    _causes: list[dict[str, Any]] | None = None
-
-    def __post_init__(self) -> None:
-        one = self.segment
-        self.size = len(one.state or b"") + len(one.causes) + len(one.possible) + len(one.rivals)
-
-    @property
-    def causes(self) -> list[dict[str, Any]]:
-        """The statements behind it, read once: every answer about the subject goes through them."""
-        if self._causes is None:
-            self._causes = _shown(self.segment.causes)
-        return self._causes
-
-
-def _shown(stored: bytes) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = [] if stored == NOTHING else orjson.loads(stored)
-    return found
-
-
-class _Row(NamedTuple):
-    """A segment as it is stored, without the state from which it was written: there may be many."""
-
-    subject_id: int
-    valid_from: datetime
-    since: int
-    until: int
-    state: bytes | None
-    causes: bytes
-    possible: bytes
-    rivals: bytes
-
-    @classmethod
-    def of(cls, subject_id: int, live: _Live, until: int) -> "_Row":
-        """A segment of the current plane, known until a position."""
-        one = live.segment
-        return cls(subject_id, one.valid_from, live.since, until, one.state, one.causes, one.possible, one.rivals)
-
-    @property
-    def size(self) -> int:
-        """In bytes."""
-        return len(self.state or b"") + len(self.causes) + len(self.possible) + len(self.rivals)
-
-
-@dataclass(slots=True)
 class _Plane:
     """What is known now of one subject, from some valid time on.
 
@@ -106,7 +55,7 @@ class _Plane:
     """
 
     subject_id: int
-    live: list[_Live] = field(default_factory=list)
+    live: list[Live] = field(default_factory=list)
     items: list[Item] = field(default_factory=list)  # in their order: all that become definite after the first segment
     steps: Steps = field(default_factory=Steps)
     earlier: list[dict[str, Any]] = field(default_factory=list)  # the statements behind what lies before
@@ -146,7 +95,7 @@ class _Plane:
             insort(self.items, after, key=lambda item: item.order)
 
 
-def _references(earlier: list[dict[str, Any]], passed: Sequence[_Live]) -> list[dict[str, Any]]:
+def _references(earlier: list[dict[str, Any]], passed: Sequence[Live]) -> list[dict[str, Any]]:
     """The latest statements behind a state, in order."""
     found: list[dict[str, Any]] = []
     for live in reversed(passed):
@@ -160,7 +109,7 @@ class View(NamedTuple):
     """A subject as known at one position: what may be asked about it later, whatever has happened to it since."""
 
     key: SubjectKey
-    live: Sequence[_Live]
+    live: Sequence[Live]
     earlier: list[dict[str, Any]]
 
     def row(self, at: datetime) -> StateRow:
@@ -170,8 +119,8 @@ class View(NamedTuple):
         return StateRow(
             key=self.key,
             state=None if last.state is None else orjson.loads(last.state),
-            possible=_shown(last.possible),
-            rivals=_shown(last.rivals),
+            possible=shown(last.possible),
+            rivals=shown(last.rivals),
             references=_references(self.earlier, passed),
         )
 
@@ -230,7 +179,7 @@ class Planes:
                     plane.earlier = [one for causes in orjson.loads(earlier) for one in causes]
             for nth, valid_from, known_from, state, causes, possible, rivals in await segments.fetchall():
                 segment = Segment(valid_from, state, causes, possible, rivals)
-                loaded[keys[nth - 1]].live.append(_Live(segment, known_from, stored=True))
+                loaded[keys[nth - 1]].live.append(Live(segment, known_from, stored=True))
             for nth, *row in await statements.fetchall():
                 loaded[keys[nth - 1]].put(None, parse_row(row).item)
         for key, plane in loaded.items():
@@ -281,18 +230,18 @@ class Planes:
         """Whether so much has changed that some of it should be written before there is more."""
         return len(self._changes.rows) > MOST_CHANGES
 
-    def drain(self) -> "Changes":
+    def drain(self) -> Changes:
         """What has changed since this was last asked, to be written; from now on it counts as stored."""
         changes, self._changes = self._changes, Changes()
         for key in self._touched:
             plane = self._planes[key]
             for live in plane.live:
                 if not live.stored:
-                    changes.rows.append(_Row.of(plane.subject_id, live, OPEN))
+                    changes.rows.append(Row.of(plane.subject_id, live, OPEN))
                     live.stored = True
         return changes
 
-    def take(self) -> "Changes":
+    def take(self) -> Changes:
         """The same, at the end of a batch: what the next is not likely to touch may be forgotten."""
         changes = self.drain()
         self._let_go()
@@ -332,58 +281,18 @@ class Planes:
         opening = old[0].segment if keep else None
         items = plane.items if opening is None else plane.after(opening)
         standing = {live.segment.valid_from: live for live in old}
-        fresh: list[_Live] = []
+        fresh: list[Live] = []
         for segment in fold(FAMILIES[key.family], items, opening, plane.steps):
             live = standing.get(segment.valid_from)
             if live is not None and live.segment == segment:
                 fresh.append(live)
                 del standing[segment.valid_from]
             else:
-                fresh.append(_Live(segment, at, stored=False))
+                fresh.append(Live(segment, at, stored=False))
         for live in standing.values():
             self._changes.close(plane.subject_id, live, at)
         plane.live = kept + fresh
         self._touched.add(key)
-
-
-class Changes:
-    """What revising has changed in the tables, and not yet written."""
-
-    def __init__(self) -> None:
-        self.rows: list[_Row] = []
-        self._closing: list[tuple[int, datetime, int]] = []
-        self._memberships: dict[tuple[int, int], tuple[datetime, bool, int]] = {}
-
-    def put_membership(self, subject_id: int, statement: Effective, at: int, *, current: bool) -> None:
-        """A subject's fold takes in a statement, or no longer does."""
-        before = self._memberships.get((subject_id, statement.position))
-        since = at if before is None else before[2]
-        self._memberships[subject_id, statement.position] = (statement.bounds.latest, current, since)
-
-    def close(self, subject_id: int, live: _Live, at: int) -> None:
-        """A segment is known only up to a position; one that was never written is written as such, or not at all."""
-        if live.stored:
-            self._closing.append((subject_id, live.segment.valid_from, at))
-        elif live.since < at:
-            self.rows.append(_Row.of(subject_id, live, at))
-
-    async def write(self, connection: Connection) -> None:
-        """Closes and inserts segments. Runs inside the caller's pipeline."""
-        if self._memberships:
-            await connection.execute(
-                _PUT_MEMBERSHIPS,
-                (
-                    [subject_id for subject_id, _ in self._memberships],
-                    [position for _, position in self._memberships],
-                    [latest for latest, _, _ in self._memberships.values()],
-                    [current for _, current, _ in self._memberships.values()],
-                    [since for _, _, since in self._memberships.values()],
-                ),
-            )
-        if self._closing:
-            await connection.execute(_CLOSE_SEGMENTS, tuple(map(list, zip(*self._closing, strict=True))))
-        for document in _documents(self.rows):
-            await connection.execute(_INSERT_SEGMENTS, (document.decode(),))
 
 
 async def _create(connection: Connection, missing: Sequence[SubjectKey]) -> dict[SubjectKey, _Plane]:
@@ -392,33 +301,6 @@ async def _create(connection: Connection, missing: Sequence[SubjectKey]) -> dict
     async with connection.cursor(binary=True) as cursor:
         await cursor.execute(_CREATE_SUBJECTS, _columns(missing))
         return {SubjectKey(*key): _Plane(number, is_whole=True) for number, *key in await cursor.fetchall()}
-
-
-def _documents(rows: Sequence[_Row]) -> Iterator[bytes]:
-    """The rows as JSON, in parts of bounded size: one as a rule."""
-    part: list[dict[str, Any]] = []
-    size = 0
-    for row in rows:
-        part.append(_row(row))
-        size += row.size
-        if size > LARGEST_DOCUMENT:
-            yield orjson.dumps(part)
-            part, size = [], 0
-    if part:
-        yield orjson.dumps(part)
-
-
-def _row(row: _Row) -> dict[str, Any]:
-    return {
-        "subject_id": row.subject_id,
-        "valid_from": row.valid_from,
-        "known_from": row.since,
-        "known_to": row.until,
-        "state": None if row.state is None else orjson.Fragment(row.state),
-        "causes": orjson.Fragment(row.causes),
-        "possible": orjson.Fragment(row.possible),
-        "rivals": orjson.Fragment(row.rivals),
-    }
 
 
 def _columns(keys: Sequence[SubjectKey]) -> tuple[list[str], ...]:
@@ -467,20 +349,4 @@ CROSS JOIN LATERAL (
 ) m
 JOIN statement t ON t.position = m.position AND t.known_to = {OPEN}
 JOIN event e ON e.position = m.position
-"""
-_PUT_MEMBERSHIPS = """
-INSERT INTO subject_statement (subject_id, position, latest, current, known_from)
-SELECT * FROM unnest(%b::bigint[], %b::bigint[], %b::timestamptz[], %b::bool[], %b::bigint[])
-ON CONFLICT (subject_id, position) DO UPDATE SET latest = excluded.latest, current = excluded.current
-"""
-_CLOSE_SEGMENTS = f"""
-UPDATE segment g SET known_to = c.at
-FROM unnest(%b::bigint[], %b::timestamptz[], %b::bigint[]) AS c(id, valid_from, at)
-WHERE g.subject_id = c.id AND g.valid_from = c.valid_from AND g.known_to = {OPEN}
-"""
-_INSERT_SEGMENTS = """
-INSERT INTO segment (subject_id, valid_from, known_from, known_to, state, causes, possible, rivals)
-SELECT * FROM json_to_recordset(%b::json) AS new(
-    subject_id bigint, valid_from timestamptz, known_from bigint, known_to bigint, state json, causes json,
-    possible json, rivals json)
 """
