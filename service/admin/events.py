@@ -15,9 +15,8 @@ from service.admin.known import list_entered
 from service.admin.pages import render
 from service.admin.turning import title_of
 from service.database import Connection, snapshot
-from service.domain.errors import Unknown
 from service.domain.kinds import KINDS, parse_event
-from service.domain.record import Effective, is_event_id, merge_patch
+from service.domain.record import Effective, merge_patch
 from service.domain.statement import Event, Statement
 from service.drafts.approvals import Approved, find_approvals
 from service.drafts.queue import decides
@@ -25,14 +24,13 @@ from service.forms.fields import fields_of, ordered
 from service.forms.reading import fill_form
 from service.forms.told import Compared, Told, compare, tell_content
 from service.forms.words import spaced
-from service.log.read import EventRow, find_event, list_events_about
+from service.log.read import EventRow, get_event, list_events_about
 from service.segments.effective import find_effective, find_event_ids
 from service.web.sending import etag_of
 from service.web.serving import Services, services
 
 router = pages()
 Json = dict[str, Any]
-_NO_EVENT = "No event is recorded under this id."
 
 
 class Action(NamedTuple):
@@ -95,16 +93,12 @@ BESIDE = frozenset({"kind", "coalition", "target"})
 
 async def find_recorded(served: Services, event_id: str) -> Recorded:
     """An event and its record; raises `Unknown` where there is none."""
-    if not is_event_id(event_id):
-        raise Unknown(_NO_EVENT)
     async with snapshot(served.pool) as connection:
         return await _load(connection, event_id)
 
 
 async def _load(connection: Connection, event_id: str) -> Recorded:
-    row = await find_event(connection, event_id)
-    if row is None:
-        raise Unknown(_NO_EVENT)
+    row = await get_event(connection, event_id)
     effective = await find_effective(connection, row.position)
     about = await list_events_about(connection, row.position)
     ids = await find_event_ids(connection, effective.linked if effective else ())

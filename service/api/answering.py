@@ -24,13 +24,12 @@ from service.segments.query import Basis, Point, References, Scope, StateRow, is
 from service.segments.search import Sought, find_positions, parse_sought
 from service.web.asking import Asked, AskedView, basis_of, find_point, moment_of, parse_parameter
 from service.web.fields import Outline
-from service.web.sending import PINNED, PRIVATE, answer, most_rows, next_page, page_size
+from service.web.sending import PRIVATE, answer, most_rows, next_page, page_size
 from service.web.serving import Services
 
 FIRST_PAGE = 50
 LONGEST_PAGE = 500
 NO_SUBJECT = "Nothing is recorded about this subject, as far as known at the position asked about."
-NO_EVENT = "No event is recorded under this id."
 Row = TypeVar("Row")
 
 
@@ -167,11 +166,6 @@ async def find_listed(
 def known_kind(kind: str | None) -> str | None:
     """A kind or family of kinds that there is; raises `Invalid` for another."""
     return None if kind is None else parse_parameter("kind", kind, parse_kind)
-
-
-def kept_for_ever(served: Services) -> str:
-    """How an answer may be kept that never changes: by every cache where reading is open, else by the client alone."""
-    return PINNED if served.settings.reading_is_open else PINNED.replace("public", "private")
 
 
 # --- pages ------------------------------------------------------------------------------------------------------------

@@ -74,8 +74,7 @@ async def begin_change(
     dry_run = read_query(request, asked).dry_run
     caller = await authorise(request, role)
     body = await read(request)
-    said = f"{request.method} {request.url.query}\n".encode() + body
-    return Change(services(request), caller, secret_of(request), body, dry_run, retry_of(request, caller, said))
+    return Change(services(request), caller, secret_of(request), body, dry_run, retry_of(request, caller, body))
 
 
 def changed(

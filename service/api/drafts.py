@@ -100,7 +100,7 @@ async def _outlook(served: Services, one: Draft) -> Json:
     found = await served.drafts.outlook(one)
     if found.trial is None:
         assert found.refusal is not None
-        faults = [{"pointer": it.pointer, "code": it.code, "detail": it.detail} for it in found.refusal.faults]
+        faults = [one.render() for one in found.refusal.faults]
         status = status_of(found.refusal)
         return {"accepted": False, "status": status, "detail": found.refusal.detail, "errors": faults}
     would = tried(found.trial, served.settings.stale_after_days, many=one.listed)

@@ -8,18 +8,16 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import Field
 from starlette.responses import Response, StreamingResponse
 
-from service.api.answering import NO_EVENT
 from service.api.following import AskedFeed, follow_event, follow_log
 from service.api.outlines import EVENT, EVENTS
 from service.api.recorded import CloudEvent, EventAnswer, EventPage, SentEvent
 from service.database import snapshot
 from service.domain.answers import Json
-from service.domain.errors import Fault, Invalid, Unknown
-from service.domain.record import is_event_id
+from service.domain.errors import Fault, Invalid
 from service.drafts.approvals import find_approvals
-from service.log.read import cloud_event, event_json, find_event, list_events_about, read_events, read_size
+from service.log.read import cloud_event, event_json, get_event, list_events_about, read_events, read_size
 from service.segments.effective import find_effective, find_event_ids
-from service.segments.heard import Heard, Wanted, check_coalition
+from service.segments.heard import Heard, Wanted, check_wanted
 from service.segments.query import beyond_head
 from service.web.asking import AskedView, read_query
 from service.web.atom import wants_feed
@@ -27,7 +25,7 @@ from service.web.describing import EVENT_STREAM, NEXT_PAGE, Answer, Items, docum
 from service.web.fields import narrowed
 from service.web.formats import CLOUDEVENTS, FORMATS, no_such_format, wanted_format
 from service.web.limits import CLIENT
-from service.web.sending import REVALIDATE, answer, etag_of, is_known, most_rows, next_page, page_size, send
+from service.web.sending import REVALIDATE, answer, etag_of, is_known, most_rows, next_page, page_size, rejoined, send
 from service.web.serving import Door, Services, may_read, services
 
 router = APIRouter(tags=["events"], dependencies=[Depends(may_read)], route_class=Door)
@@ -135,20 +133,13 @@ async def stream_events(request: Request) -> Response:
     after = _last_seen(request.headers.get("last-event-id"), asked.after)
     if after is not None or asked.coalition is not None:
         async with served.pool.connection() as connection:
-            await check_coalition(connection, asked, inside="/query")
+            await check_wanted(connection, asked, inside="/query")
             if after is not None and after > await read_size(connection):
                 raise beyond_head("after")
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     lines = _lines(served.feed.follow(after, client=request.scope.get(CLIENT)), asked.lets_through)
     first = await anext(lines)  # a refusal is still answered as one
-    return StreamingResponse(_from(first, lines), media_type=EVENT_STREAM, headers=headers)
-
-
-async def _from(first: bytes, rest: AsyncGenerator[bytes]) -> AsyncIterator[bytes]:
-    async with aclosing(rest):
-        yield first
-        async for lines in rest:
-            yield lines
+    return StreamingResponse(rejoined(first, lines), media_type=EVENT_STREAM, headers=headers)
 
 
 def _last_seen(header: str | None, after: int | None) -> int | None:
@@ -199,16 +190,14 @@ _NOTES_ON_IT = {
         refuses=[404],
     ),
 )
-async def get_event(request: Request, event_id: str) -> Response:
+async def get_one_event(request: Request, event_id: str) -> Response:
     """One event as recorded, and what the record says of it since."""
     if wants_feed(request, AskedView, AskedFeed):
         return await follow_event(request, event_id)
     read_query(request, AskedView)
     served = services(request)
     async with snapshot(served.pool) as connection:
-        event = await find_event(connection, event_id) if is_event_id(event_id) else None
-        if event is None:
-            raise Unknown(NO_EVENT)
+        event = await get_event(connection, event_id)
         about = await list_events_about(connection, event.position)
         effective = await find_effective(connection, event.position)
         ids = await find_event_ids(connection, effective.linked if effective else ())

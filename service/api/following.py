@@ -15,7 +15,7 @@ from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from service.api.answering import FIRST_PAGE, LONGEST_PAGE, NO_EVENT, NO_SUBJECT, check_coalition, kept_for_ever
+from service.api.answering import FIRST_PAGE, LONGEST_PAGE, NO_SUBJECT, check_coalition
 from service.domain.actors import find_actors, name_of, parse_actor
 from service.domain.coalition import REGISTRATION
 from service.domain.dates import END, TICK, render_instant
@@ -24,13 +24,13 @@ from service.domain.record import is_event_id
 from service.domain.statement import Slug
 from service.domain.subject import SubjectKey
 from service.domain.telling import Effect, because, tell
-from service.log.read import EventRow
+from service.log.read import NO_EVENT, EventRow
 from service.segments.effects import Concerned, Part, find_effects, find_subjects, list_concerning
 from service.segments.query import Basis, Point, basis_at
 from service.web.asking import Asked, find_point, parse_parameter, read_query
 from service.web.atom import Entry, Feed, Link, render_feed
 from service.web.formats import ATOM, FORMATS
-from service.web.sending import JSON, REVALIDATE, send_bytes
+from service.web.sending import JSON, REVALIDATE, kept_for_ever, send_bytes
 from service.web.serving import Services, services
 
 _ATOM = FORMATS[ATOM].media_type

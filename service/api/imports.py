@@ -26,7 +26,7 @@ from service.web.asking import read_query
 from service.web.bodies import find_key
 from service.web.describing import TEXT, Answer, Items, documented
 from service.web.formats import FORMATS, wanted_format
-from service.web.sending import JSON
+from service.web.sending import JSON, rejoined
 from service.web.serving import LongDoor, Services, authorise, services
 from service.web.submitting import tried
 from service.web.uploads import MULTIPART, Form, Upload, receive
@@ -130,7 +130,7 @@ async def _report(request: Request, wanted: Import, *, dry_run: bool, held: Asyn
         headers["Idempotency-Replayed"] = "true"
     as_lines = wanted_format(request.scope) == "jsonl"
     render, media_type = (_lines, _LINES) if as_lines else (_document, JSON)
-    told = render(_all(first, rows), wanted, dry_run=dry_run)
+    told = render(rejoined(first, rows), wanted, dry_run=dry_run)
     return _Report(told, held.pop_all(), media_type=media_type, headers=headers)
 
 
@@ -144,13 +144,6 @@ class _Report(StreamingResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with self._held, aclosing(self._told):
             await super().__call__(scope, receive, send)
-
-
-async def _all(first: list[Json], rest: AsyncGenerator[list[Json]]) -> AsyncGenerator[list[Json]]:
-    async with aclosing(rest):
-        yield first
-        async for rows in rest:
-            yield rows
 
 
 async def _document(report: AsyncGenerator[list[Json]], wanted: Import, *, dry_run: bool) -> AsyncGenerator[bytes]:

@@ -164,4 +164,6 @@ def retry_of(request: Request, caller: Caller, body: bytes) -> Retry | None:
     key = find_key(request)
     if key is None:
         return None
-    return Retry(f"token/{caller.owner}", key, hashlib.sha256(request.url.path.encode() + b"\x00" + body).digest())
+    query = request.url.query
+    address = f"{request.url.path}?{query}" if query else request.url.path
+    return Retry(f"token/{caller.owner}", key, hashlib.sha256(address.encode() + b"\x00" + body).digest())

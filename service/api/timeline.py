@@ -18,7 +18,6 @@ from service.api.answering import (
     check_coalition,
     continued,
     cut,
-    kept_for_ever,
     known_kind,
     parse_cursor,
     sought_in,
@@ -48,7 +47,7 @@ from service.web.asking import (
 from service.web.atom import wants_feed
 from service.web.describing import NEXT_PAGE, documented, view
 from service.web.formats import address_of
-from service.web.sending import answer, most_rows, next_page, page_size
+from service.web.sending import answer, kept_for_ever, most_rows, next_page, page_size
 from service.web.serving import Door, may_read, services
 
 router = APIRouter(tags=["timeline"], dependencies=[Depends(may_read)], route_class=Door)

@@ -30,7 +30,7 @@ from service.reading.row import Rows
 from service.record import Outcome, Recorder, find_kept, reused
 from service.segments.effective import find_registered
 from service.segments.similar import find_similar_to_each
-from service.submission import Answer, Recorded, Retry, Submission
+from service.submission import Answer, Retry, Submission, render_id
 from service.trial import Trial, try_out
 from service.turns import in_turns
 
@@ -174,7 +174,7 @@ class Import:
 
     def _submission(self, one: Good, entry: Entry) -> Submission:
         retry = Retry(self.importer.client, one.key, one.digest)
-        return Submission((entry,), self.importer.owner, _render_id, retry, brief=True)
+        return Submission((entry,), self.importer.owner, render_id, retry, brief=True)
 
     def _row(self, one: Checked, outcome: Outcome | None) -> Json | None:
         """What is reported of a row; None where that is not known."""
@@ -247,7 +247,7 @@ class Import:
         if rows:
             entries = tuple(await in_turns(self._entry, rows))
             trial = await try_out(
-                self.importer.pool, Submission(entries, self.importer.owner, _render_id), compare=False
+                self.importer.pool, Submission(entries, self.importer.owner, render_id), compare=False
             )
             wanted = set(map(str, keys))
             outlook.states = [state for state in render(trial) if state["id"] in wanted]
@@ -304,10 +304,6 @@ def _named(one: Checked) -> Json:
 def _event_of(one: Checked) -> Event | None:
     """What a row would record."""
     return read_event(one.body, one.kind) if isinstance(one, Good) and one.is_new else None
-
-
-def _render_id(recorded: Recorded) -> bytes:
-    return recorded.events[0].entry.event_id.encode()
 
 
 def _faulty(spool: Spool) -> Faulty:

@@ -14,7 +14,7 @@ from service.domain.statement import Event, canonical
 from service.ids import new_event_id
 from service.log.codec import new_salt, prepare
 from service.record import Recorder
-from service.submission import Recorded, Retry, Submission
+from service.submission import Retry, Submission, render_id
 
 Json = dict[str, Any]
 
@@ -102,12 +102,8 @@ async def _record_seed(recorder: Recorder, event: Event, name: str) -> tuple[str
     submission = Submission(
         entries=(entry,),
         recorded_by=_SEEDED_BY,
-        render=_render_id,
+        render=render_id,
         retry=Retry(_SEEDED_BY, name, digest),
     )
     answer = await recorder.record(submission)
     return answer.content.decode(), not answer.replayed
-
-
-def _render_id(recorded: Recorded) -> bytes:
-    return recorded.events[0].entry.event_id.encode()

@@ -9,8 +9,11 @@ import orjson
 
 from service.database import OPEN, Connection, fetch
 from service.domain.dates import render_instant
+from service.domain.errors import Unknown
+from service.domain.record import is_event_id
 
 Json = dict[str, Any]
+NO_EVENT = "No event is recorded under this id."
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,14 @@ async def find_event(connection: Connection, event_id: str) -> EventRow | None:
     """One event by its id, or None."""
     rows = await fetch(connection, _FIND, {"event_id": event_id})
     return EventRow.of(rows[0]) if rows else None
+
+
+async def get_event(connection: Connection, event_id: str) -> EventRow:
+    """One event by what may be its id; raises `Unknown`."""
+    found = await find_event(connection, event_id) if is_event_id(event_id) else None
+    if found is None:
+        raise Unknown(NO_EVENT)
+    return found
 
 
 async def list_events_about(connection: Connection, position: int) -> list[EventRow]:

@@ -60,7 +60,7 @@ class Wanted(BaseModel):
 _BESIDE = 1_000  # what comes with any body
 
 
-async def check_coalition(connection: Connection, wanted: Wanted, *, inside: str = "") -> None:
+async def check_wanted(connection: Connection, wanted: Wanted, *, inside: str = "") -> None:
     """Raises `Invalid` where a coalition is wanted that is not registered; ``inside`` is where that was said."""
     if wanted.coalition is not None and not await find_registered(connection, [wanted.coalition]):
         detail = "No coalition is registered under this slug; GET /v1/coalitions lists those that are."

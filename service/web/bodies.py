@@ -10,9 +10,9 @@ from pydantic import BaseModel, ValidationError
 
 from service.domain.errors import Fault, Invalid, RegistryError
 from service.domain.kinds import invalid
+from service.web.sending import JSON
 from service.web.serving import RECEIVING, Stalled, services
 
-_JSON = "application/json"
 _KEY = re.compile("[ -~]{1,255}")
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -38,7 +38,7 @@ async def read_body(request: Request) -> bytes:
     """The body of a write, bounded; it has to be JSON. None is an empty object: what it lacks is then said."""
     if is_without_body(request):
         return b"{}"
-    if content_type(request) != _JSON:
+    if content_type(request) != JSON:
         raise NotJson("Send the body as JSON, with Content-Type: application/json.")
     body = bytearray()
     async for chunk in bounded(request, services(request).settings.largest_body):

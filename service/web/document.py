@@ -19,6 +19,7 @@ from starlette.routing import BaseRoute
 from service.web.describing import KEY, Answer, Described, Items
 from service.web.kinds_of_problem import KINDS
 from service.web.schemas import Problem, Schemas
+from service.web.sending import JSON
 from service.web.serving import Door
 from service.web.vocabulary import ABOUT, PATH, SENT, SOMETIMES, TAGS, TAKEN
 
@@ -206,7 +207,7 @@ def _body(said: Described, schemas: "Schemas", version: str, examples: Json) -> 
     return {
         "required": said.body_required,
         "content": {
-            media: _media(one, schemas, version, examples.get("request", {}) if media == "application/json" else {})
+            media: _media(one, schemas, version, examples.get("request", {}) if media == JSON else {})
             for media, one in said.body.items()
         },
     }
@@ -219,7 +220,7 @@ def _answer(one: Answer, schemas: "Schemas", version: str, examples: Json) -> Js
         **(
             {
                 "content": {
-                    media: _media(kind, schemas, version, examples if media == "application/json" else {})
+                    media: _media(kind, schemas, version, examples if media == JSON else {})
                     for media, kind in one.content.items()
                 }
             }

@@ -24,9 +24,9 @@ class Format(NamedTuple):
     package: str = ""
 
 
-JSON, ATOM, CLOUDEVENTS = "json", "atom", "cloudevents"
+_JSON, ATOM, CLOUDEVENTS = "json", "atom", "cloudevents"
 FORMATS: Mapping[str, Format] = {
-    JSON: Format("application/json"),
+    _JSON: Format("application/json"),
     "csv": Format("text/csv; charset=utf-8", write_csv),
     "jsonl": Format("application/jsonl", write_jsonl),
     "xlsx": Format("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", write_xlsx),
@@ -69,7 +69,7 @@ def wanted_format(scope: MutableMapping[str, Any], *also: str) -> str:
 def _find(scope: MutableMapping[str, Any], also: tuple[str, ...]) -> str:
     suffix: str | None = scope.get("suffix")
     if suffix is not None:
-        offered = (JSON, *TABLES, *also)
+        offered = (_JSON, *TABLES, *also)
         if suffix not in offered:
             known = ", ".join(f".{one}" for one in offered)
             raise NotAcceptable(f"This address is not served in the format of this suffix; there are {known}.")
@@ -77,7 +77,7 @@ def _find(scope: MutableMapping[str, Any], also: tuple[str, ...]) -> str:
             raise NotAcceptable(_NOT_INSTALLED)
         return suffix
     accept = b",".join(value for name, value in scope["headers"] if name == b"accept")
-    return JSON if accept in _ANY else _negotiated(accept.decode("latin-1"), also)
+    return _JSON if accept in _ANY else _negotiated(accept.decode("latin-1"), also)
 
 
 _ANY = (b"", b"*/*", b"application/json")
@@ -100,7 +100,7 @@ def _is_installed(name: str) -> bool:
 
 @lru_cache(maxsize=256)
 def _negotiated(accept: str, also: tuple[str, ...]) -> str:
-    offered = {FORMATS[name].media_type.partition(";")[0]: name for name in (JSON, *TABLES, *also)} | _ALIASES
+    offered = {FORMATS[name].media_type.partition(";")[0]: name for name in (_JSON, *TABLES, *also)} | _ALIASES
     wanted = [offered[one] for one in by_preference(accept, offered)]
     found = next(filter(_is_installed, wanted), None)
     if found is None:

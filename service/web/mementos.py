@@ -18,14 +18,14 @@ from service.domain.answers import Json
 from service.domain.dates import TICK, render_instant
 from service.domain.errors import Fault, Invalid, Unknown
 from service.segments.mementos import Chosen, Memento
-from service.web.asking import Asked
+from service.web.asking import POINT, Asked
 from service.web.formats import NotAcceptable, by_preference
 from service.web.sending import JSON, REVALIDATE, is_pinned, send_bytes
 
 LINK_FORMAT, LINKSET = "application/link-format", "application/linkset+json"
 TIMEMAP = "/timemap"
 _VARY = {"Vary": "Accept, Accept-Datetime"}
-_ASIDE = frozenset({"as_of", "known_at", "known_position", "after", "limit"})
+_ASIDE = POINT | {"after", "limit"}
 _SECOND = timedelta(seconds=1)
 
 

@@ -1,24 +1,20 @@
 """Answers that can never change, remembered as bytes: they need no database at all."""
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
 from service.web.metrics import Metrics
 from service.web.sending import PINNED, etags_in
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class PinnedAnswers:
     """Remembers answers that can never change, by their address; the least recently asked are forgotten first."""
 
-    def __init__(self, app: App, *, most_bytes: int, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, *, most_bytes: int, metrics: Metrics) -> None:
         self._app = app
         self._most = most_bytes
         self._metrics = metrics

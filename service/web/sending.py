@@ -3,9 +3,11 @@
 import asyncio
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from functools import partial
+from typing import TypeVar
 from urllib.parse import urlencode
 
 import orjson
@@ -18,7 +20,7 @@ from service.domain.errors import Fault, Invalid
 from service.web.asking import POINT
 from service.web.fields import Outline, Sheet, narrowed
 from service.web.formats import FORMATS, TABLES, no_such_format, wanted_format
-from service.web.serving import services
+from service.web.serving import Services, services
 
 JSON = "application/json"
 REVALIDATE = "no-cache"
@@ -26,6 +28,7 @@ PRIVATE = "private, no-cache"
 PINNED = "public, max-age=31536000, immutable"
 """How an answer to a question with both axes pinned may be kept, by us and by every cache."""
 _DIGEST_BYTES = 12
+Part = TypeVar("Part")
 
 
 def etag_of(event_id: str, revision: int) -> str:
@@ -151,7 +154,12 @@ def _tagged(request: Request, content: Json, said: bytes, etag: str, *, whole: b
 def _how_to_keep(request: Request, content: Json) -> str:
     if "basis" not in content or not is_pinned(request):
         return REVALIDATE
-    return PINNED if services(request).settings.reading_is_open else PINNED.replace("public", "private")
+    return kept_for_ever(services(request))
+
+
+def kept_for_ever(served: Services) -> str:
+    """How an answer may be kept that never changes: by every cache where reading is open, else by the client alone."""
+    return PINNED if served.settings.reading_is_open else PINNED.replace("public", "private")
 
 
 # --- tables -----------------------------------------------------------------------------------------------------------
@@ -232,6 +240,14 @@ def next_page(request: Request, after: str | int | None, *, point: frozenset[str
     kept = [(name, value) for name, value in request.query_params.multi_items() if name not in (*point, "after")]
     address = f"{request.scope['raw_path'].decode('ascii')}?{urlencode([*kept, ('after', str(after))])}"
     return {"Link": f'<{address}>; rel="next"'}
+
+
+async def rejoined(first: Part, rest: AsyncGenerator[Part]) -> AsyncGenerator[Part]:
+    """A stream from its beginning, where its first part was waited for: what refuses it is then still a refusal."""
+    async with aclosing(rest):
+        yield first
+        async for part in rest:
+            yield part
 
 
 def digest_of(body: bytes) -> str:

@@ -8,11 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from service.domain import record
 from service.domain.coalition import CoalitionRegistered, Force
-from service.domain.errors import Fault, Invalid, Unknown
+from service.domain.errors import Fault, Invalid
 from service.domain.kinds import ANY_STATEMENT, STATEMENT_LIST, invalid
 from service.domain.record import Ranked, Reason
 from service.domain.statement import Event, Line, Slug, Source, Text, Value
-from service.log.read import EventRow, find_event
+from service.log.read import EventRow, get_event
 from service.segments.effective import find_effective
 from service.web.bodies import PreconditionRequired, parse_body
 from service.web.sending import revisions_in
@@ -118,9 +118,7 @@ async def read_note(served: Services, name: str, event_id: str, body: bytes, if_
     note, kind = NOTES[name]
     given = parse_body(note, body)
     async with served.writing.connection() as connection:
-        target = await find_event(connection, event_id) if record.is_event_id(event_id) else None
-    if target is None:
-        raise Unknown("No event is recorded under this id.")
+        target = await get_event(connection, event_id)
     unchanging = target.kind.startswith("record.") or kind is record.RecordDisputeSettled  # what is no statement
     revision = None if unchanging else await _revision(served, target, if_match)
     content = given.model_dump(mode="json", exclude_unset=True, exclude_none=True)

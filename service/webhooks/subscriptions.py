@@ -11,7 +11,7 @@ import psycopg
 
 from service.database import Connection, fetch
 from service.domain.errors import Fault, Invalid, Refused, Stale, Unknown
-from service.segments.heard import Wanted, check_coalition
+from service.segments.heard import Wanted, check_wanted
 
 MOST = 100
 """Subscriptions of one owner."""
@@ -102,7 +102,7 @@ async def add_subscription(
     """
     values = {"webhook_id": webhook_id, "owner": owner, "url": url, "description": description, "after": after}
     async with connection.transaction():
-        await check_coalition(connection, wanted)
+        await check_wanted(connection, wanted)
         if await count_subscriptions(connection, owner) >= MOST:
             raise Refused(f"There are {MOST} webhooks of this owner already; delete one that is not needed.")
         try:
@@ -184,7 +184,7 @@ async def change_subscription(
     Whatever was waiting is tried again at once. Raises `Unknown`; `Refused` where it would be the same as another;
     `Invalid` for a position that the log has not reached, and for an unknown coalition.
     """
-    await check_coalition(connection, Wanted.model_construct(coalition=changes.get("coalition")))
+    await check_wanted(connection, Wanted.model_construct(coalition=changes.get("coalition")))
     columns = {"position" if name == "after" else name: value for name, value in changes.items()}
     sets = "".join(f"{name} = %({name})s, " for name in sorted(columns) if name in _CHANGEABLE)
     reason = "reason = NULL, " if "state" in columns else ""
