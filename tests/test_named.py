@@ -67,7 +67,7 @@ def test_part_of_a_name_and_one_misspelt_lead_to_whom_they_may_mean_the_most_nam
 def test_somebody_is_shown_by_the_name_used_most_and_a_group_by_its_words() -> None:
     assert NAMES.get(MACRON).name == "Emmanuel Macron"
     assert NAMES.get(MACRON).aliases == ("Еммануель Макрон",)
-    assert NAMES.most_named(2) == ["Emmanuel Macron", "western countries"], "of one name that two have, nobody is meant"
+    assert NAMES.most_named(2) == ["Emmanuel Macron", "Western countries"], "of one name that two have, nobody is meant"
     assert NOBODY.suggest("Macron") == []
 
 

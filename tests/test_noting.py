@@ -263,7 +263,10 @@ def test_a_duplicate_is_marked_with_what_may_be_meant_at_hand(editor: TestClient
     page = page_of(editor, twin, "duplicates")
     assert f"?original={original}" in page.links
     taken = get(editor, f"/admin/events/{twin}/duplicates?original={original}")
-    event_at(press(editor, taken, "do", "save"))
+    unsaid = press(editor, taken, "do", "save")
+    assert (unsaid.status_code, read(unsaid).at_fault()) == (422, {"note"})
+    assert "Say why" in read(unsaid).text
+    event_at(press(editor, read(unsaid), "do", "save", note="One speech, told twice."))
     assert effective(editor, twin)["duplicate_of"] == original
     page = page_of(editor, twin)
     assert "a duplicate" in page.text
@@ -287,19 +290,27 @@ def test_a_dispute_is_opened_and_settled(editor: TestClient) -> None:
         recorded(editor, summary="Something else was said.", body=TERMS | {"firmness": "ready"}),
     )
     taken = get(editor, f"/admin/events/{one}/disputes?rivals.0.event_id={other}")
-    event_at(press(editor, taken, "do", "save", rank="normal", rivals__0__rank="normal"))
+    assert "Something else was said." in taken.text, "the rival is told in words"
+    assert press(editor, taken, "do", "save", rank="normal", rivals__0__rank="normal").status_code == 422
+    why = "Two accounts of one speech."
+    event_at(press(editor, taken, "do", "save", rank="normal", rivals__0__rank="normal", note=why))
     assert effective(editor, one)["disputed"]
+    for shown in (page_of(editor, one), page_of(editor, last_note(editor, one)["event_id"])):
+        assert "Something else was said." in shown.text
+        assert why in shown.text
+        assert f"/admin/events/{other}" in shown.links
+        assert f"{other} " not in f"{shown.text} ", "no id"
     dispute = last_note(editor, one)["event_id"]
     page = page_of(editor, dispute, "settlement")
     assert [page.data[f"ranks.{number}.event_id"] for number in (0, 1)] == [[one], [other]]
-    event_at(press(editor, page, "do", "save", ranks__0__rank="preferred", ranks__1__rank="normal"))
+    event_at(press(editor, page, "do", "save", ranks__0__rank="preferred", ranks__1__rank="normal", note="It is so."))
     assert (effective(editor, one)["counts"], effective(editor, other)["counts"]) == (True, False)
 
 
 def test_an_unknown_rival_is_refused_at_its_field_or_in_the_summary(editor: TestClient) -> None:
     page = page_of(editor, recorded(editor), "duplicates")
-    refused = press(editor, page, "do", "save", original="the one above")
+    refused = press(editor, page, "do", "save", original="the one above", note="Told twice.")
     assert read(refused).at_fault() == {"original"}
-    refused = press(editor, page, "do", "save", original="019a8f3e-0000-7000-8000-000000000000")
+    refused = press(editor, page, "do", "save", note="Told twice.", original="019a8f3e-0000-7000-8000-000000000000")
     assert refused.status_code == 404
     assert read(refused).data["original"] == ["019a8f3e-0000-7000-8000-000000000000"]

@@ -357,8 +357,8 @@ def test_every_note_on_the_record_waits_is_shown_and_is_filled_in_again(office: 
     one, other = recorded(office.turn_to("ed")), recorded(office.client, actors=["FR"])
     asked = {
         "retraction": {"reason": "legal", "note": "Because."},
-        "disputes": {"rivals__0__event_id": other, "rank": "preferred"},
-        "duplicates": {"original": other},
+        "disputes": {"rivals__0__event_id": other, "rank": "preferred", "note": "Two accounts."},
+        "duplicates": {"original": other, "note": "Told twice."},
         "sources": {"sources__0__title": "Another report", "sources__0__reliability": "B"},
     }
     for name, filled in asked.items():
@@ -532,7 +532,10 @@ def test_by_whom_something_was_recorded_and_approved_stands_on_the_event_and_in_
         assert (f"{REVIEW}/{draft_id}" in page.links) == leads
     audit = get(office.turn_to("ed"), "/admin/audit")
     assert "con approved by ann" in audit.text
-    assert audit.text.count("approved by") == 1
+    assert audit.text.count("con approved by") == 1
+    assert "con approved by ann" in get(office.client, "/admin/audit?by=ann&kind=pledge").text, "found by both"
+    assert "Nothing of this kind" in get(office.client, "/admin/audit?by=ann&kind=position").text
+    assert "con approved by ann" not in get(office.client, "/admin/audit?by=bob").text
     assert f"{REVIEW}/{draft_id}" in get(office.turn_to("bob"), "/admin/audit").links
 
 

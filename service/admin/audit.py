@@ -1,6 +1,7 @@
-"""Who did what, from the log: everything that was ever recorded, newest first, by whom, what, and when."""
+"""Who did what, from the log: all that was ever recorded, newest first, by whom it was said or approved, what, when."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
 
 import orjson
@@ -10,13 +11,14 @@ from starlette.responses import Response
 
 from service.access import Caller, Role
 from service.admin.guarding import UNSENT, pages, signed_in
+from service.admin.known import list_entered
 from service.admin.pages import render
 from service.admin.people import PAGE_ROWS
 from service.admin.typed import faults_at, parse_typed
 from service.domain.answers import Json
 from service.domain.errors import Fault, Invalid
 from service.domain.kinds import KINDS, parse_kind
-from service.drafts.approvals import Approved, find_approvals
+from service.drafts.approvals import Approved, find_approvals, find_approved_by
 from service.drafts.queue import decides
 from service.forms.words import spaced
 from service.log.read import EventRow, Recorded, list_recorded
@@ -76,10 +78,14 @@ async def show_audit(request: Request) -> Response:
         _parse_day(asked.since) if asked.since else None, last_day,
     )  # fmt: skip
     async with services(request).pool.connection() as connection:
+        if wanted.by is not None:
+            wanted = wanted._replace(besides=await find_approved_by(connection, wanted.by))
         found = await list_recorded(connection, wanted, before=asked.before, limit=PAGE_ROWS + 1)
         approvals = await find_approvals(connection, [one.position for one in found])
+    targets = [content["target"] for one in found if "target" in (content := orjson.loads(one.body))]
+    words = {one.event_id: one.words for one in await list_entered(services(request), targets)}
     following = found[PAGE_ROWS - 1].position if len(found) > PAGE_ROWS else None
-    rows = [_row(one, approvals.get(one.position)) for one in found[:PAGE_ROWS]]
+    rows = [_row(one, approvals.get(one.position), words) for one in found[:PAGE_ROWS]]
     return _audit(request, caller, given, rows, following)
 
 
@@ -96,7 +102,7 @@ def _audit(
     )  # fmt: skip
 
 
-def _row(event: EventRow, approved: Approved | None) -> Json:
+def _row(event: EventRow, approved: Approved | None, words: Mapping[str, str]) -> Json:
     """An event as a row: who approved it, what it is about, and how it begins."""
     content = orjson.loads(event.body)
     said = content.get("summary") or content.get("note") or content.get("name") or ""
@@ -106,5 +112,6 @@ def _row(event: EventRow, approved: Approved | None) -> Json:
         "kind": spaced(event.kind).capitalize(),
         "about": content.get("subject"),
         "target": content.get("target"),
+        "told": words.get(content.get("target", ""), content.get("target")),
         "says": said if len(said) <= _SHOWN else f"{said[:_SHOWN]} …",
     }

@@ -128,7 +128,10 @@ async def show_event(request: Request, event_id: str) -> Response:
     caller = await signed_in(request)
     served = services(request)
     found = await find_recorded(served, event_id)
-    targets = _targets(found)
+    targets, steps = _targets(found), _steps(found)
+    told = tell_content(ordered(found.kind), found.content)
+    named = [event_id for _, event_id in targets]
+    named += [one.event_id for one in (*told, *(said for step in steps for said in step.says)) if one.event_id]
     return render(
         request,
         "event.html",
@@ -137,9 +140,9 @@ async def show_event(request: Request, event_id: str) -> Response:
         states=_standing(found),
         subjects=[title_of(key) for key in found.effective.keys] if found.effective else [],
         targets=targets,
-        words={one.event_id: one.words for one in await list_entered(served, [event_id for _, event_id in targets])},
+        words={one.event_id: one.words for one in await list_entered(served, list(dict.fromkeys(named)))},
         source=_source(found) if caller.role.allows(Role.CONTRIBUTOR) else "",
-        steps=_steps(found),
+        steps=steps,
         approved=found.approvals.get(found.row.position),
         sees=lambda one: one is not None and (decides(caller) or one.author == caller.owner),
         actions=_actions(found, caller),

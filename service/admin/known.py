@@ -3,7 +3,7 @@
 from itertools import groupby
 from typing import NamedTuple
 
-from service.domain.actors import name_of
+from service.domain.actors import shown_name
 from service.domain.answers import in_force, shape
 from service.domain.subject import SubjectKey
 from service.domain.telling import describe
@@ -77,7 +77,7 @@ def _words(told: list[tuple[SubjectKey, str]]) -> str:
     """Where the actors of one subject stand: those who stand alike together."""
     alike: dict[str, list[str]] = {}
     for key, words in told:
-        alike.setdefault(words, []).append(name_of(key.actor) if key.actor else "")
+        alike.setdefault(words, []).append(shown_name(key.actor) if key.actor else "")
     parts = []
     for words, names in alike.items():
         shown = names[:_MOST_ACTORS] + ([f"{len(names) - _MOST_ACTORS} more"] if len(names) > _MOST_ACTORS else [])

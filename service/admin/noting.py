@@ -6,6 +6,7 @@ form, and takes nothing back that others have.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from service.admin.again import asked_of, find_own
 from service.admin.entering import key_after, told_of
 from service.admin.events import ACTIONS, BESIDE, Recorded, find_recorded
 from service.admin.guarding import UNSENT, pages, signed_in
+from service.admin.known import list_entered
 from service.admin.naming import actor_names, read_named
 from service.admin.pages import render, see
 from service.admin.saving import Outlook, foresee, save
@@ -27,11 +29,11 @@ from service.admin.typed import read_form as read_sent
 from service.domain import errors
 from service.domain.errors import Fault, Invalid, RegistryError, Unknown
 from service.domain.kinds import parse_event
-from service.domain.record import make_patch, merge_patch
+from service.domain.record import is_event_id, make_patch, merge_patch
 from service.domain.statement import Event, Statement
 from service.drafts.stored import Draft
-from service.forms.fields import Form, fields_of, form_around, form_of, kind_of, ordered
-from service.forms.reading import Filled, fill_form, read_form
+from service.forms.fields import Form, fields_of, form_around, form_of, kind_of, ordered, with_reason
+from service.forms.reading import Data, Filled, fill_form, read_form
 from service.forms.shown import Page, show
 from service.forms.told import Compared, compare, tell_content
 from service.segments.similar import Similar, find_similar
@@ -63,8 +65,14 @@ class Noting(NamedTuple):
 
     @property
     def form(self) -> Form:
-        """How it is asked."""
-        return form_around("changes", self.found.kind, self.model) if self.corrects else form_of(self.model)
+        """How it is asked; where the model has no reason, its note has to say why."""
+        form = form_around("changes", self.found.kind, self.model) if self.corrects else form_of(self.model)
+        return with_reason(form) if self.lacks_reason else form
+
+    @property
+    def lacks_reason(self) -> bool:
+        """Whether only its note says why: of what changes how statements count."""
+        return self.name in ("disputes", "settlement", "duplicates")
 
     @property
     def corrects(self) -> bool:
@@ -92,8 +100,17 @@ async def show_note(request: Request, event_id: str, name: str) -> Response:
         data |= _fill(noting, noting.found.content)
     elif name == "settlement":
         data |= _ranks(noting.found)
-    filled = await read_named(noting.served, noting.form.fields, data)
+    filled = await _read(noting, data)
     return await _form(request, noting, show(noting.form, filled), seen=noting.found.content)
+
+
+async def _read(noting: Noting, data: Data) -> Filled:
+    """What was filled in; of each statement that it names, what that says."""
+    filled = await read_named(noting.served, noting.form.fields, data)
+    named = {name: texts[-1] for name, texts in filled.data.items() if is_event_id(texts[-1])}
+    words = {one.event_id: one.words for one in await list_entered(noting.served, list(dict.fromkeys(named.values())))}
+    told = {name: words[event_id] for name, event_id in named.items() if event_id in words}
+    return replace(filled, told={**filled.told, **told})
 
 
 def _fill(noting: Noting, content: Json) -> dict[str, list[str]]:
@@ -125,11 +142,13 @@ async def make_note(request: Request, event_id: str, name: str) -> Response:
     sent = Sent.of((await read_sent(request)).multi_items())
     noting = await _begin(request, caller, event_id, name, sent)
     served = noting.served
-    filled = await read_named(served, noting.form.fields, sent.without_removed())
+    filled = await _read(noting, sent.without_removed())
     seen = _seen(noting)
     if sent.only_grows:
         return await _form(request, noting, show(noting.form, filled, add=sent.get("add")), seen=seen)
     faults = strangers(filled)
+    if noting.lacks_reason and not filled.content.get("note"):
+        faults.append(Fault("/note", "missing", "Say why: it stands in the history."))
     if faults or filled.faults:
         return await _form(request, noting, show(noting.form, filled, faults), seen=seen, status=UNSENT)
     content, before, after = _content(noting, filled, seen)

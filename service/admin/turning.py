@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import NamedTuple, Self
 
 from service.database import Connection
-from service.domain.actors import name_of
+from service.domain.actors import shown_name
 from service.domain.answers import Json, Moment, in_force, shape
 from service.domain.coalition import REGISTRATION
 from service.domain.dates import parse_edtf
@@ -100,7 +100,7 @@ def title_of(key: SubjectKey) -> str:
     """A subject in words: whose, and what."""
     if key.slug == REGISTRATION and key.family == "coalition":
         return f"names of the coalition {key.coalition}"
-    whose = f"{name_of(key.actor)}: " if key.actor else ""
+    whose = f"{shown_name(key.actor)}: " if key.actor else ""
     return f"{whose}{_BETWEEN_WORDS.sub(' ', key.slug)}"
 
 

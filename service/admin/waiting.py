@@ -8,11 +8,12 @@ from service.admin.again import asked_of
 from service.admin.coalitions import NEW as REGISTER
 from service.admin.entering import NEW
 from service.admin.events import Recorded, amended, find_recorded, said_at
+from service.admin.known import list_entered
 from service.admin.paste_pages import PASTE_AGAIN
 from service.admin.saving import Outlook, outlook_of
 from service.admin.turning import title_of
 from service.database import Connection
-from service.domain.actors import name_of
+from service.domain.actors import shown_name
 from service.domain.answers import Json
 from service.domain.errors import RegistryError, Stale
 from service.domain.record import Effective, RecordCorrected, RecordEvent
@@ -88,7 +89,7 @@ def _row(one: Draft, about: Mapping[str, Effective]) -> Row:
     title = title_of_event(event, before or None)
     many = f"{len(one.events)} statements, the first: " if len(one.events) > 1 else ""
     says = content.get("summary") or content.get("note") or before.get("summary") or ""
-    who = ", ".join(map(name_of, content.get("actors") or before.get("actors") or ()))
+    who = ", ".join(map(shown_name, content.get("actors") or before.get("actors") or ()))
     return Row(one, f"{many}{title}", who, says, source.get("title", ""), grade_of(source))
 
 
@@ -113,6 +114,7 @@ class Piece(NamedTuple):
     before: list[Told]  # what the event says that it is about, unless that is compared
     compared: list[Compared]  # what a correction changes, as its author saw it
     meanwhile: list[Compared]  # what others have changed since
+    words: Mapping[str, str]  # of other statements that it names
 
 
 async def list_pieces(served: Services, one: Draft, events: Sequence[Event]) -> list[Piece]:
@@ -126,7 +128,7 @@ async def _piece(served: Services, one: Draft, event: Event) -> Piece:
     occurred = content.get("occurred")
     if not isinstance(event, RecordEvent):
         about = [title_of(key) for key in keys_of(event)] if isinstance(event, Statement) else []
-        return Piece(title_of_event(event, None), told, occurred, about, None, [], [], [])
+        return Piece(title_of_event(event, None), told, occurred, about, None, [], [], [], {})
     target = await find_recorded(served, event.target)
     fields = ordered(target.kind)
     seen = said_at(target, one.revision)
@@ -135,7 +137,9 @@ async def _piece(served: Services, one: Draft, event: Event) -> Piece:
     compared = compare(fields, seen, amended(seen, content)) if isinstance(event, RecordCorrected) else []
     meanwhile = [] if one.revision is None else compare(fields, seen, said_at(target, None))
     before = [] if compared else tell_content(fields, target.content)
-    return Piece(title, told, occurred, subjects, target, before, compared, meanwhile)
+    named = await list_entered(served, [one.event_id for one in told if one.event_id])
+    words = {one.event_id: one.words for one in named}
+    return Piece(title, told, occurred, subjects, target, before, compared, meanwhile, words)
 
 
 class Prospect(NamedTuple):

@@ -151,6 +151,15 @@ def name_of(code: str) -> str:
     return words.title() if kind in ("person", "force") else words
 
 
+def shown_name(code: str) -> str:
+    """The name as a page shows it: that of a group, which is its words, begins with a capital.
+
+    Raises ValueError for a text that is no code.
+    """
+    name = name_of(code)
+    return name[:1].upper() + name[1:] if is_group(code) else name
+
+
 def get_actor(code: str) -> Actor:
     """Give an actor's name, kind and other names; raises ValueError for a text that is no code."""
     name = name_of(code)

@@ -10,7 +10,7 @@ from functools import cached_property
 from itertools import groupby, islice
 from typing import Final, NamedTuple, Self
 
-from service.domain.actors import MAX_LENGTH, Actor, fold_name, get_actor, is_person, name_of, person_code
+from service.domain.actors import MAX_LENGTH, Actor, fold_name, get_actor, is_person, name_of, person_code, shown_name
 
 _NEAR: Final = 0.75  # of the letters: "Marcon" is near to Macron, "Martin" is not
 _SHORTEST_WORD: Final = 4  # that is compared by itself
@@ -41,7 +41,7 @@ class Names:
         self._often = {
             code: (
                 sum(count for _, count in told),
-                tuple(called.name for called, _ in told if called.name) or (name_of(code),),
+                tuple(called.name for called, _ in told if called.name) or (shown_name(code),),
             )
             for code, found in groupby(by_code, key=lambda one: one[0].code)
             for told in (list(found),)

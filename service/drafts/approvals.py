@@ -21,6 +21,14 @@ FROM unnest(%(positions)s::bigint[]) AS asked(position)
 """
 
 
+_APPROVED_BY = f"""
+SELECT number FROM idempotency i
+    JOIN draft d ON d.id = i.key::uuid
+    CROSS JOIN LATERAL generate_series(i.position, i.position + json_array_length(d.events) - 1) AS number
+WHERE i.client = '{CLIENT}' AND coalesce(d.decided_by, convert_from(i.answer, 'UTF8')::json ->> 'decided_by') = %(by)s
+"""
+
+
 class Approved(NamedTuple):
     """Who approved an event that waited as a draft, and whose draft it was."""
 
@@ -33,3 +41,8 @@ async def find_approvals(connection: Connection, positions: Collection[int]) -> 
     """Who approved the events at these positions; those that nobody had to approve are left out."""
     rows = await fetch(connection, _FIND, {"positions": list(positions)})
     return {position: Approved(str(draft_id), author, by) for position, draft_id, author, by in rows}
+
+
+async def find_approved_by(connection: Connection, by: str) -> list[int]:
+    """The positions of all events that somebody approved."""
+    return [position for (position,) in await fetch(connection, _APPROVED_BY, {"by": by})]

@@ -278,6 +278,13 @@ def form_around(name: str, inner: type[BaseModel], model: type[BaseModel]) -> Fo
     return Form((whole, *fields_of(model)), (*moved, own))
 
 
+def with_reason(form: Form) -> Form:
+    """A form whose note has to say why."""
+    hint = "It stands in the history, for whoever asks later."
+    asked = (replace(one, label="Why", hint=hint, required=True) if one.name == _LAST else one for one in form.fields)
+    return replace(form, fields=tuple(asked))
+
+
 def kind_of(event: type[Event]) -> str:
     """The permanent name of a kind."""
     (name,) = get_args(event.model_fields["kind"].annotation)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from service.domain.actors import MAX_LENGTH, name_of, parse_actor, person_code, suggest_actors
+from service.domain.actors import MAX_LENGTH, parse_actor, person_code, shown_name, suggest_actors
 from service.domain.errors import Fault
 from service.domain.named import NOBODY, Names
 from service.forms.dates import parse_picked, parse_written
@@ -211,7 +211,7 @@ class _Reader:
             chosen = next(iter(self.data.get(f"{old}?{name}", ())), "")
             code = find_actor(chosen or name)
             if code is not None:
-                told.append(name_of(code))
+                told.append(shown_name(code))
             elif code := self.names.find(name):
                 told.append(f"{self.names.get(code).name} ({code})")
             else:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from service.domain.actors import name_of
+from service.domain.actors import shown_name
 from service.domain.telling_dates import tell_date
 from service.forms.fields import NO, YES, Field, Widget
 
@@ -90,4 +90,4 @@ def _words(one: Field, value: Any) -> str:  # noqa: ANN401 - any JSON
 
 
 def _named(code: str) -> str:
-    return f"{name_of(code)} ({code})"
+    return f"{shown_name(code)} ({code})"

@@ -1,6 +1,6 @@
 """The log in order, and single events of it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -64,7 +64,7 @@ async def read_events(connection: Connection, *, after: int, limit: int) -> list
 
 _RECORDED = f"""
 SELECT {COLUMNS} FROM event e
-WHERE (%(by)s::text IS NULL OR e.recorded_by = %(by)s)
+WHERE (%(by)s::text IS NULL OR e.recorded_by = %(by)s OR e.position = ANY(%(besides)s::bigint[]))
   AND (%(kind)s::text IS NULL OR e.kind = %(kind)s OR split_part(e.kind, '.', 1) = %(kind)s)
   AND e.position > %(first)s AND e.position < %(before)s
 ORDER BY e.position DESC LIMIT %(limit)s
@@ -84,12 +84,15 @@ SELECT low FROM halved WHERE high - low = 1
 
 
 class Recorded(NamedTuple):
-    """Which events of the log are looked for: by whom they were recorded, which they are, and when; None is any."""
+    """Which events of the log are looked for: by whom they were recorded (or at which positions ``besides``), which
+    they are, and when; None is any.
+    """
 
     by: str | None = None
     kind: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    besides: Collection[int] = ()
 
 
 async def list_recorded(connection: Connection, wanted: Recorded, *, before: int | None, limit: int) -> list[EventRow]:
@@ -98,7 +101,14 @@ async def list_recorded(connection: Connection, wanted: Recorded, *, before: int
     ends = [OPEN if before is None else before]
     if wanted.until:
         ends.append(await find_last_before(connection, wanted.until) + 1)
-    values = {"by": wanted.by, "kind": wanted.kind, "first": first, "before": min(ends), "limit": limit}
+    values = {
+        "by": wanted.by,
+        "besides": list(wanted.besides),
+        "kind": wanted.kind,
+        "first": first,
+        "before": min(ends),
+        "limit": limit,
+    }
     return [EventRow.of(row) for row in await fetch(connection, _RECORDED, values)]
 
 
