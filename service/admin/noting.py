@@ -250,6 +250,8 @@ async def _form(
 ) -> Response:
     """The page with the form of a note."""
     found, sent = noting.found, noting.sent
+    told = tell_content(ordered(found.kind), found.content)
+    named = await list_entered(noting.served, [one.event_id for one in told if one.event_id])
     return render(
         request,
         "note.html",
@@ -258,7 +260,8 @@ async def _form(
         page=page,
         found=found,
         action=ACTIONS[noting.name],
-        told=tell_content(ordered(found.kind), found.content),
+        told=told,
+        words={one.event_id: one.words for one in named},
         key=key or sent.get("key") or noting.served.new_id(),
         etag=found.etag if overtaken or not sent.get("etag") else sent.get("etag"),
         seen=orjson.dumps(seen).decode() if noting.corrects else "",
