@@ -14,6 +14,7 @@ import pytest
 from service.domain.kinds import KINDS, _by_name, parse_event
 from service.domain.statement import Event, canonical
 from service.log.codec import commit, leaf_hash, lift, prepare
+from tests import golden_file
 
 FOLDER = Path(__file__).parent / "golden"
 FILES = sorted(FOLDER.glob("*.json"))
@@ -35,6 +36,13 @@ def test_a_stored_event_is_read_as_what_was_stated(file: Path) -> None:
     assert (event.kind, event.coalition) == (stored["kind"], stored["content"]["coalition"])
     if stored["version"] == KINDS[stored["kind"]].version:
         assert content == stored["content"] == event.content()
+
+
+@golden
+def test_a_golden_file_is_what_the_formats_alone_make_of_it(file: Path) -> None:
+    stored = read(file)
+    named = {name: stored[name] for name in ("version", "position", "salt")}
+    assert golden_file.golden(stored["content"], **named) == stored
 
 
 @golden
@@ -65,7 +73,7 @@ def test_a_stored_event_has_the_same_leaf_as_ever(file: Path) -> None:
 def test_there_is_a_golden_file_of_every_kind_at_every_version() -> None:
     wanted = {f"{name}.v{number}" for name, kind in KINDS.items() for number in range(1, kind.version + 1)}
     missing = wanted - {file.stem for file in FILES}
-    assert not missing, f"write tests/golden/{{kind}}.v{{version}}.json for {sorted(missing)}"
+    assert not missing, f"write those of {sorted(missing)}, with tests/golden_file.py"
 
 
 def test_a_file_is_named_for_its_kind_and_version() -> None:

@@ -6,6 +6,7 @@ and the order in which an answer says things fill in.
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import get_args
 
 from pydantic import BaseModel
 
@@ -31,17 +32,7 @@ from service.api.answered import (
     TimelinePage,
 )
 from service.api.recorded import CloudEvent, CloudEventData, Content, Event, EventAnswer, EventPage
-from service.api.shapes import (
-    Ceasefire,
-    Claim,
-    Commitment,
-    Figure,
-    Meeting,
-    Membership,
-    Organisation,
-    Position,
-    Warning,  # noqa: A004 - the contract's word
-)
+from service.api.shapes import Claim, Figure, State
 from service.domain.answers import Json, Moment, shape
 from service.domain.kinds import FAMILIES, KINDS, STATEMENTS
 from service.domain.pledge import LADDER
@@ -50,15 +41,7 @@ from service.web.fields import Each, Kind, Members, Outline, Row, Table, members
 
 # --- states -----------------------------------------------------------------------------------------------------------
 
-_SHOWN: Mapping[str, type[BaseModel]] = {
-    "pledge": Commitment,
-    "position": Position,
-    "warning": Warning,
-    "meeting": Meeting,
-    "ceasefire": Ceasefire,
-    "coalition": Organisation,
-    "membership": Membership,
-}
+_SHOWN: Mapping[str, type[BaseModel]] = {shown.family: shown for shown in get_args(State)}
 _NO_MOMENT = Moment(datetime(1, 1, 1, tzinfo=UTC), 1)
 
 

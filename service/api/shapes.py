@@ -6,7 +6,7 @@ added to an answer, and a client has to be ready for one that it does not know.
 """
 
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import (
     AfterValidator,
@@ -159,6 +159,8 @@ class Rival(Shape):
 class Subject(Shape):
     """What the states of all families share."""
 
+    family: ClassVar[str]
+
     id: SubjectId
     coalition: str
     subject: str
@@ -175,6 +177,7 @@ class Subject(Shape):
 class Commitment(Subject):
     """What one actor has promised, in the terms that stand."""
 
+    family: ClassVar = "pledge"
     actor: Actor
     category: Category
     firmness: Firmness | None
@@ -198,6 +201,7 @@ class Commitment(Subject):
 class Position(Subject):
     """Where one actor stands on a topic."""
 
+    family: ClassVar = "position"
     actor: Actor
     topic: str | None
     stance: Annotated[str, Known(position.Stance)] | None
@@ -210,6 +214,7 @@ class Position(Subject):
 class Warning(Subject):  # noqa: A001 - the contract's word
     """What one issuer threatens."""
 
+    family: ClassVar = "warning"
     issuer: Actor
     official: bool
     said_by: SpeakerShown | None
@@ -254,6 +259,7 @@ class OutcomeShown(Shape):
 class Meeting(Subject):
     """A meeting, and whether it took place."""
 
+    family: ClassVar = "meeting"
     title: str | None
     status: Annotated[str, Known(meeting.MeetingStatus)]
     date: MeetingDate | None
@@ -299,6 +305,7 @@ class PartyAnswer(Shape):
 class Ceasefire(Subject):
     """A proposal, its answers, and how far it has come."""
 
+    family: ClassVar = "ceasefire"
     title: str | None
     proposers: list[Code]
     addressees: list[Code]
@@ -345,6 +352,7 @@ class Figure(Shape):
 class Organisation(Subject):
     """Facts of a coalition's organisation."""
 
+    family: ClassVar = "coalition"
     name: str | None
     aliases: list[str]
     phase: str | None
@@ -374,6 +382,7 @@ RoleIn = Annotated[str, Known(membership.Role)]
 class Membership(Subject):
     """An actor's role, or the claims about how many members there are."""
 
+    family: ClassVar = "membership"
     actor: Actor | None
     role: RoleIn | None
     text: str | None

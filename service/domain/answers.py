@@ -12,6 +12,7 @@ from typing import Any
 from service.domain.actors import name_of
 from service.domain.ceasefire import IN_FORCE
 from service.domain.dates import parse_edtf
+from service.domain.kinds import FAMILIES
 from service.domain.subject import SubjectKey
 from service.domain.timeline import RULES_VERSION
 
@@ -125,82 +126,18 @@ def _age(last_stated: str | None, moment: Moment) -> int | None:
     return None if last_stated is None else (moment.as_of.date() - date.fromisoformat(last_stated)).days
 
 
-def position(key: SubjectKey, state: Json, references: list[Json], rivals: list[Json], _: Moment) -> Json:
-    """Where one actor stands."""
-    return {
-        **_about(key),
-        "actor": actor(key.actor),
-        **_chosen(state, "topic", "stance", "expression", "text", "occurred", "attributed_only"),
-        **_common(state, references, rivals),
-    }
-
-
-def warning(key: SubjectKey, state: Json, references: list[Json], rivals: list[Json], _: Moment) -> Json:
-    """What one issuer threatens."""
-    return {
-        **_about(key),
-        "issuer": actor(key.actor),
-        **_chosen(
-            state, "official", "said_by", "status", "targets", "trigger", "consequence", "threat", "severity",
-            "explicit", "first_issued", "last_issued", "times", "attributed_only",
-        ),
-        **_common(state, references, rivals),
-    }  # fmt: skip
-
-
-def meeting(key: SubjectKey, state: Json, references: list[Json], rivals: list[Json], _: Moment) -> Json:
-    """A meeting, and whether it took place."""
-    return {
-        **_about(key),
-        **_chosen(
-            state, "title", "status", "date", "format", "level", "place", "hosts", "chairs", "participants",
-            "claimed_participants", "outcomes", "follow_up",
-        ),
-        **_common(state, references, rivals),
-    }  # fmt: skip
-
-
-def ceasefire(key: SubjectKey, state: Json, references: list[Json], rivals: list[Json], _: Moment) -> Json:
-    """A proposal, its answers, and how far it has come."""
-    return {
-        **_about(key),
-        **_chosen(
-            state, "title", "proposers", "addressees", "state", "scope", "duration_days", "unconditional", "terms",
-            "document", "monitoring_lead", "expires", "took_effect", "answers", "violations",
-        ),
-        **_common(state, references, rivals),
-    }  # fmt: skip
-
-
 def organisation(key: SubjectKey, state: Json, references: list[Json], rivals: list[Json], moment: Moment) -> Json:
     """Facts of a coalition's organisation."""
     return {
         **_about(key),
-        **_chosen(
-            state, "name", "aliases", "phase", "force", "leads", "headquarters", "command", "figures", "mandate",
-            "readiness", "description",
-        ),
+        **{name: state[name] for name in FAMILIES["coalition"].shows},
         "conditions": conditions_at(key, state, moment),
-        **_common(state, references, rivals),
-    }  # fmt: skip
-
-
-def membership(key: SubjectKey, state: Json, references: list[Json], rivals: list[Json], _: Moment) -> Json:
-    """An actor's role, or the claims about how many members there are."""
-    return {
-        **_about(key),
-        "actor": actor(key.actor) if key.actor else None,
-        **_chosen(state, "role", "text", "claims", "attributed_only", "official"),
         **_common(state, references, rivals),
     }
 
 
 def _about(key: SubjectKey) -> Json:
     return {"id": str(key), "coalition": key.coalition, "subject": key.slug}
-
-
-def _chosen(state: Json, *names: str) -> Json:
-    return {name: state[name] for name in names}
 
 
 def _common(state: Json, references: list[Json], rivals: list[Json]) -> Json:
@@ -216,27 +153,29 @@ def _common(state: Json, references: list[Json], rivals: list[Json]) -> Json:
     }
 
 
-SHAPES = {
-    "pledge": commitment,
-    "position": position,
-    "warning": warning,
-    "meeting": meeting,
-    "ceasefire": ceasefire,
-    "coalition": organisation,
-    "membership": membership,
-}
+_CROSSING = {"pledge": commitment, "coalition": organisation}
+"""The families whose shape has more than follows from their own statements."""
+
+
+def _shape(key: SubjectKey, state: Json, references: list[Json], rivals: list[Json], moment: Moment) -> Json:
+    if key.family in _CROSSING:
+        return _CROSSING[key.family](key, state, references, rivals, moment)
+    family = FAMILIES[key.family]
+    whose = {family.whose: actor(key.actor) if key.actor else None} if family.whose else {}
+    shown = {name: state[name] for name in family.shows}
+    return {**_about(key), **whose, **shown, **_common(state, references, rivals)}
 
 
 def shape(key: SubjectKey, state: Json, references: list[Json], rivals: list[Json], moment: Moment) -> Json:
     """A subject's state in the shape of its family."""
-    return SHAPES[key.family](key, state, references, [rival(key, one, moment) for one in rivals], moment)
+    return _shape(key, state, references, [rival(key, one, moment) for one in rivals], moment)
 
 
 def rival(key: SubjectKey, one: Mapping[str, Any], moment: Moment) -> Json:
     """One side of a dispute: the statement, and the state that it would make."""
     return {
         **{name: one[name] for name in ("event_id", "position", "occurred", "counts")},
-        "state": SHAPES[key.family](key, one["state"], [], [], moment),
+        "state": _shape(key, one["state"], [], [], moment),
     }
 
 
@@ -249,5 +188,5 @@ def may_be(key: SubjectKey, one: Mapping[str, Any], moment: Moment) -> Json:
         "subject": str(key),
         **{name: one[name] for name in ("event_id", "position", "occurred")},
         "more": one.get("more", 0),
-        "state": SHAPES[key.family](key, one["state"], [], [], moment),
+        "state": _shape(key, one["state"], [], [], moment),
     }

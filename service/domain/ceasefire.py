@@ -4,14 +4,16 @@ The stages follow the ETH/PRIO ceasefire codebook. Only `ceasefire.took_effect` 
 recorded beside it and ends nothing; `ceasefire.ended` and the end of its own duration do.
 """
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from service.domain.actors import ActorCode
+from service.domain.actors import ActorCode, name_of
 from service.domain.dates import Edtf, parse_edtf
+from service.domain.plainly import plain
 from service.domain.statement import Count, Flag, Line, Slug, Statement, Text, Value
 from service.domain.subject import Change, Family, Item, SubjectState, day_after, mentioned
 
@@ -316,4 +318,16 @@ def _expiries(state: CeasefireState) -> tuple[datetime, ...]:
     return tuple(day for day in (day_after(state.expires), _runs_out(state)) if day is not None)
 
 
-FAMILY = Family(name="ceasefire", state=CeasefireState, step=_step, settle=_settle, expiries=_expiries)
+def _words(shown: dict[str, Any]) -> Iterator[str]:
+    yield plain(shown["state"])
+    for party, answer in sorted(shown["answers"].items()):
+        yield f"{plain(answer['answer'])} by {name_of(party)}"
+
+
+FAMILY = Family(
+    name="ceasefire", state=CeasefireState, step=_step, settle=_settle, expiries=_expiries, words=_words, whose="",
+    shows=(
+        "title", "proposers", "addressees", "state", "scope", "duration_days", "unconditional", "terms", "document",
+        "monitoring_lead", "expires", "took_effect", "answers", "violations",
+    ),
+)  # fmt: skip

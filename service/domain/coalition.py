@@ -1,5 +1,6 @@
 """Coalitions: their names, and the facts of organisation that somebody stated about them."""
 
+from collections.abc import Iterator
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -174,4 +175,15 @@ def _figures(state: CoalitionState, item: Item, event: CoalitionStated) -> tuple
     return (*kept, *new)[-50:]
 
 
-FAMILY = Family(name="coalition", state=CoalitionState, step=_step)
+def _words(shown: dict[str, Any]) -> Iterator[str]:
+    yield shown["name"] or ""
+    yield f"phase {shown['phase']}" if shown["phase"] else ""
+
+
+FAMILY = Family(
+    name="coalition", state=CoalitionState, step=_step, words=_words,
+    shows=(
+        "name", "aliases", "phase", "force", "leads", "headquarters", "command", "figures", "mandate", "readiness",
+        "description",
+    ),
+)  # fmt: skip

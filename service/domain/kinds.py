@@ -34,9 +34,7 @@ def _by_name(kinds: tuple[type[Event], ...]) -> dict[str, type[Event]]:
 
 KINDS: dict[str, type[Event]] = _by_name(tuple(kind for room in _ROOMS for kind in room.KINDS))
 STATEMENTS = tuple(kind for kind in KINDS.values() if issubclass(kind, Statement))
-FAMILIES: dict[str, Family[Any]] = {
-    room.FAMILY.name: room.FAMILY for room in (pledge, position, warning, meeting, ceasefire, coalition, membership)
-}
+FAMILIES: dict[str, Family[Any]] = {room.FAMILY.name: room.FAMILY for room in _ROOMS if hasattr(room, "FAMILY")}
 
 # The union follows from the classes, so its members are known only when this module runs, not to a type checker.
 if TYPE_CHECKING:

@@ -1,5 +1,6 @@
 """Meetings: announced, held, cancelled; with a date or, as yet, without one."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar, Literal
@@ -8,8 +9,10 @@ from pydantic import Field
 
 from service.domain.actors import ActorCode
 from service.domain.dates import Edtf, parse_edtf, render_instant
+from service.domain.plainly import plain
 from service.domain.statement import Count, Line, Slug, Statement, Text, Value
 from service.domain.subject import Change, Family, Item, SubjectState, day_after, mentioned
+from service.domain.telling_dates import tell_when
 
 
 class Format(StrEnum):
@@ -214,4 +217,15 @@ def _expiries(state: MeetingState) -> tuple[datetime, ...]:
     return (passed,) if passed is not None else ()
 
 
-FAMILY = Family(name="meeting", state=MeetingState, step=_step, settle=_settle, expiries=_expiries)
+def _words(shown: dict[str, Any]) -> Iterator[str]:
+    yield plain(shown["status"])
+    yield tell_when(shown["date"]["edtf"]) if shown["date"] else "without a date"
+
+
+FAMILY = Family(
+    name="meeting", state=MeetingState, step=_step, settle=_settle, expiries=_expiries, words=_words, whose="",
+    shows=(
+        "title", "status", "date", "format", "level", "place", "hosts", "chairs", "participants",
+        "claimed_participants", "outcomes", "follow_up",
+    ),
+)  # fmt: skip

@@ -3,12 +3,14 @@
 A role says nothing of what the actor stands for or contributes: three separate axes (domain model §4).
 """
 
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
 from service.domain.errors import Misplaced
+from service.domain.plainly import plain
 from service.domain.statement import Count, Speaker, Statement, Text, Value
 from service.domain.subject import Change, Family, Item, SubjectState
 
@@ -124,4 +126,12 @@ def _label(state: MembershipState, role: Role | None) -> str:
     return "reaffirmed" if role is state.role else "changed"
 
 
-FAMILY = Family(name="membership", state=MembershipState, step=_step)
+def _words(shown: dict[str, Any]) -> Iterator[str]:
+    yield plain(shown["role"] or "")
+    yield from (f"{claim['count']} members claimed" for claim in shown["claims"])
+
+
+FAMILY = Family(
+    name="membership", state=MembershipState, step=_step, words=_words,
+    shows=("role", "text", "claims", "attributed_only", "official"),
+)  # fmt: skip

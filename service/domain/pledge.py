@@ -3,6 +3,7 @@
 The editor records what was said; `step` derives what changed. A commitment is the state that results, for one actor.
 """
 
+from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar, Literal, Self
@@ -12,6 +13,7 @@ from pydantic import Field, model_validator
 from service.domain.actors import ActorCode
 from service.domain.dates import Edtf
 from service.domain.errors import Misplaced
+from service.domain.plainly import money_in_words, plain, quantity_in_words
 from service.domain.quantities import Money, Quantity, add_money, add_quantity, compare_ranges, range_of
 from service.domain.statement import Flag, Line, Statement, Text, Value
 from service.domain.subject import Change, Family, Item, SubjectState, day_after, mentioned
@@ -410,4 +412,13 @@ def _expiries(state: PledgeState) -> tuple[datetime, ...]:
     return tuple(day for day in map(day_after, named) if day is not None) if named else ()
 
 
-FAMILY = Family(name="pledge", state=PledgeState, step=_step, settle=_settle, expiries=_expiries)
+def _words(shown: dict[str, Any]) -> Iterator[str]:
+    firmness, status = shown["firmness"], shown["status"]
+    yield plain(firmness or "")
+    if status not in ("standing", firmness):
+        yield plain(status)
+    yield quantity_in_words(shown["quantity"])
+    yield money_in_words(shown["money"])
+
+
+FAMILY = Family(name="pledge", state=PledgeState, step=_step, settle=_settle, expiries=_expiries, words=_words)

@@ -1,10 +1,12 @@
 """Positions: where an actor stands on a topic, or what it demands, asks for, assesses or criticises."""
 
+from collections.abc import Iterator
 from enum import StrEnum
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
+from service.domain.plainly import plain
 from service.domain.statement import Slug, Statement, Text, Value
 from service.domain.subject import Change, Family, Item, SubjectState
 
@@ -98,4 +100,12 @@ def _label(state: PositionState, before: Stance | None, after: Stance | None, *,
     return "reaffirmed" if before == after else "shifted"
 
 
-FAMILY = Family(name="position", state=PositionState, step=_step)
+def _words(shown: dict[str, Any]) -> Iterator[str]:
+    yield plain(shown["stance"] or "")
+    yield plain(shown["expression"] or "")
+
+
+FAMILY = Family(
+    name="position", state=PositionState, step=_step, words=_words,
+    shows=("topic", "stance", "expression", "text", "occurred", "attributed_only"),
+)  # fmt: skip

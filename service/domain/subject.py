@@ -5,7 +5,7 @@ alone has made of it. Both are total: an answer before its proposal, a delivery 
 say in any order has a state.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
@@ -104,16 +104,20 @@ State = TypeVar("State", bound=SubjectState)
 
 @dataclass(frozen=True, slots=True)
 class Family(Generic[State]):
-    """One family of subjects: its state, and the two functions that fold it.
+    """One family of subjects: its state, the two functions that fold it, and how it is told.
 
     ``step`` (state before, item) → state after; ``settle`` (state, instant) → the state as time has left it at that
     instant, of which ``step`` never makes anything; ``expiries`` (state) → the instants, in any order, from which
-    ``settle`` may say something else.
+    ``settle`` may say something else. ``shows`` names what answers have of a state, in their order, and ``whose`` as
+    what they have its actor, "" where it has none; ``words`` (state as shown) → a few plain words.
     """
 
     name: str
     state: type[State]
     step: Callable[[State, Item], State]
+    words: Callable[[dict[str, Any]], Iterator[str]]
+    shows: tuple[str, ...] = ()
+    whose: str = "actor"
     settle: Callable[[State, datetime], State] = lambda state, _: state
     expiries: Callable[[State], tuple[datetime, ...]] = lambda _: ()
 

@@ -5,7 +5,7 @@ corrected or retracted does not live on in them. An event *moved* what it carrie
 think otherwise of a time of which we had an account: a late entry, and every note on the record.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -13,8 +13,10 @@ from itertools import groupby
 from service.domain.actors import name_of
 from service.domain.answers import Json
 from service.domain.dates import BEGINNING
+from service.domain.kinds import FAMILIES
+from service.domain.plainly import plain
 from service.domain.subject import SubjectKey
-from service.domain.telling_dates import tell_day, tell_when
+from service.domain.telling_dates import tell_day
 
 MOVED, LEARNED = "moved", "learned"
 _NOTED = {
@@ -115,92 +117,13 @@ def _otherwise(before: Json, after: Json) -> str:
 def with_other(before: Json, after: Json) -> str:
     """What two states that few words call the same do not say alike, to go behind these words; else nothing."""
     names = [name for name in after if name not in _BOOKKEEPING and before.get(name) != after[name]]
-    return f", with other {_joined([_NAMES.get(name, _plain(name)) for name in names])}" if names else ""
+    return f", with other {_joined([_NAMES.get(name, plain(name)) for name in names])}" if names else ""
 
 
 def describe(family: str, shown: Json) -> str:
     """A state in a few words."""
-    words = [word for word in _WORDS[family](shown) if word]
+    words = [word for word in FAMILIES[family].words(shown) if word]
     said = ", ".join(words) or "known"
     if shown.get("attributed_only"):
         said += ", as others say"
     return f"{said}, disputed" if shown["disputed"] else said
-
-
-def _pledge(shown: Json) -> Iterator[str]:
-    firmness, status = shown["firmness"], shown["status"]
-    yield _plain(firmness or "")
-    if status not in ("standing", firmness):
-        yield _plain(status)
-    yield _quantity(shown["quantity"])
-    yield _money(shown["money"])
-
-
-def _position(shown: Json) -> Iterator[str]:
-    yield _plain(shown["stance"] or "")
-    yield _plain(shown["expression"] or "")
-
-
-def _warning(shown: Json) -> Iterator[str]:
-    yield _plain(shown["status"])
-    if shown["severity"]:
-        yield f"{shown['severity']} severity"
-    if not shown["official"]:
-        yield "unofficial"
-
-
-def _meeting(shown: Json) -> Iterator[str]:
-    yield _plain(shown["status"])
-    yield tell_when(shown["date"]["edtf"]) if shown["date"] else "without a date"
-
-
-def _ceasefire(shown: Json) -> Iterator[str]:
-    yield _plain(shown["state"])
-    for party, answer in sorted(shown["answers"].items()):
-        yield f"{_plain(answer['answer'])} by {name_of(party)}"
-
-
-def _organisation(shown: Json) -> Iterator[str]:
-    yield shown["name"] or ""
-    yield f"phase {shown['phase']}" if shown["phase"] else ""
-
-
-def _membership(shown: Json) -> Iterator[str]:
-    yield _plain(shown["role"] or "")
-    yield from (f"{claim['count']} members claimed" for claim in shown["claims"])
-
-
-_WORDS = {
-    "pledge": _pledge,
-    "position": _position,
-    "warning": _warning,
-    "meeting": _meeting,
-    "ceasefire": _ceasefire,
-    "coalition": _organisation,
-    "membership": _membership,
-}
-
-
-def _plain(word: str) -> str:
-    return word.replace("_", " ")
-
-
-def _quantity(stated: Mapping[str, str | int | None] | None) -> str:
-    if stated is None:
-        return ""
-    if stated["min"] is None and stated["max"] is None:
-        return str(stated["text"])
-    about = "about " if stated["approximate"] else ""
-    return f"{about}{_range(stated['min'], stated['max'])} {_plain(str(stated['unit']))}"
-
-
-def _money(stated: Mapping[str, str | int | None] | None) -> str:
-    return "" if stated is None else f"{_range(stated['min_amount'], stated['max_amount'])} {stated['currency']}"
-
-
-def _range(low: str | int | None, high: str | int | None) -> str:
-    if low == high:
-        return str(low)
-    if low is None:
-        return f"up to {high}"
-    return f"at least {low}" if high is None else f"{low} to {high}"

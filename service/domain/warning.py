@@ -1,11 +1,13 @@
 """Warnings: who threatens whom with what, if what; said again on the same subject it is repeated."""
 
+from collections.abc import Iterator
 from enum import StrEnum
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
 from service.domain.actors import ActorCode
+from service.domain.plainly import plain
 from service.domain.statement import Flag, Statement, Text, Value
 from service.domain.subject import Change, Family, Item, SubjectState, mentioned
 
@@ -132,4 +134,18 @@ def _step(state: WarningState, item: Item) -> WarningState:
     return state.model_copy(update={"status": status, "change": change, **common})
 
 
-FAMILY = Family(name="warning", state=WarningState, step=_step)
+def _words(shown: dict[str, Any]) -> Iterator[str]:
+    yield plain(shown["status"])
+    if shown["severity"]:
+        yield f"{shown['severity']} severity"
+    if not shown["official"]:
+        yield "unofficial"
+
+
+FAMILY = Family(
+    name="warning", state=WarningState, step=_step, words=_words, whose="issuer",
+    shows=(
+        "official", "said_by", "status", "targets", "trigger", "consequence", "threat", "severity", "explicit",
+        "first_issued", "last_issued", "times", "attributed_only",
+    ),
+)  # fmt: skip
