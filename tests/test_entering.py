@@ -1,5 +1,6 @@
 """Entering statements through forms, in a browser without JavaScript: another door to the same record."""
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator
@@ -10,14 +11,16 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from starlette.testclient import TestClient
 
+from service.admin.saving import record_once
 from service.admin.turning import title_of
 from service.domain.kinds import KINDS, STATEMENTS
 from service.domain.subject import SubjectKey
 from service.forms.fields import form_of, kind_of
 from service.forms.reading import fill_form
+from service.submission import Answer, Retry, Submission
 from tests.pages import Sheet, event_at, get, press, read
 from tests.people import COOKIE, add_person, begin_session, browser
-from tests.registry import allow, post, register, statement
+from tests.registry import allow, entry, post, record, recording, register, registration, statement
 from tests.test_forms import without_empty
 
 Json = dict[str, Any]
@@ -329,6 +332,20 @@ def test_a_double_click_saves_once(editor: TestClient) -> None:
     first, second = (press(editor, page, "do", "save", **FILLED) for _ in range(2))
     assert event_at(first) == event_at(second)
     assert size(editor) == before + 1
+
+
+def test_a_click_while_another_is_under_way_is_answered_what_comes_of_that(database: str) -> None:
+    async def press_thrice() -> list[Answer]:
+        async with recording(database) as (_, recorder):
+            await record(recorder, registration("willing"))
+            one = Submission((entry(statement()),), "ed", lambda _: b"{}", Retry("form/ed", "key", b"said"))
+            return await asyncio.gather(
+                *(record_once(recorder, pressed) for pressed in (one, one.again(), one.again()))
+            )
+
+    answers = asyncio.run(press_thrice())
+    assert {answer.position for answer in answers} == {2}
+    assert sorted(answer.replayed for answer in answers) == [False, True, True]
 
 
 def test_clicks_at_the_same_moment_save_once(editor: TestClient) -> None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import orjson
 
 from service.access import Caller, Role
-from service.admin.saving import outlook_of
+from service.admin.saving import outlook_of, record_once
 from service.admin.turning import Turn, title_of
 from service.database import snapshot
 from service.domain.errors import Fault, RegistryError, Unavailable
@@ -184,7 +184,7 @@ async def record(
             events, author=caller.owner, listed=True, note=note, replaces=replaces or None, retry=retry
         )
         return Kept(0, len(events), draft.id)
-    answer = await served.recorder.record(_submission(served, caller, events, retry))
+    answer = await record_once(served.recorder, _submission(served, caller, events, retry))
     return Kept(answer.position, orjson.loads(answer.content)["count"])
 
 

@@ -3,6 +3,7 @@
 Every form is served with a key of its own: however often its button is pressed, one thing is recorded.
 """
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,13 +15,13 @@ from pydantic import TypeAdapter, ValidationError
 from service.access import Caller, Role
 from service.admin.turning import Past, Turn, find_past, is_late, shape_of, states_before
 from service.domain.answers import Moment, in_force
-from service.domain.errors import Fault, Invalid, RegistryError
+from service.domain.errors import Fault, Invalid, RegistryError, Running
 from service.domain.statement import Event, Statement, Text
 from service.domain.telling import Effect, tell
 from service.domain.telling_dates import tell_day
-from service.record import find_kept
+from service.record import Recorder, find_kept
 from service.segments.similar import Similar
-from service.submission import Retry
+from service.submission import Answer, Retry, Submission
 from service.trial import Trial, try_out
 from service.web.serving import Services
 from service.web.submitting import submission_of
@@ -145,7 +146,7 @@ async def save(
             retry=retry,
         )
         return Saved(None, draft.id)
-    answer = await served.recorder.record(submission_of(served, caller, write, retry))
+    answer = await record_once(served.recorder, submission_of(served, caller, write, retry))
     return Saved(orjson.loads(answer.content)["event"]["event_id"])
 
 
@@ -161,6 +162,21 @@ def read_note_to_reviewer(typed: str) -> str | None:
     except ValidationError as error:
         detail = f"The note to whoever reviews it: {error.errors()[0]['msg'].removeprefix('Value error, ')}"
         raise Invalid(detail, Fault("/to_reviewer", "note", detail)) from None
+
+
+async def record_once(recorder: Recorder, submission: Submission) -> Answer:
+    """Records what a form says. Where its button was pressed before, and that is still under way, it is waited for:
+    of two answers a browser shows the later one, which has to say what came of the first.
+    """
+    while True:
+        try:
+            return await recorder.record(submission)
+        except Running:
+            await asyncio.sleep(_PATIENCE_SECONDS)
+            submission = submission.again()
+
+
+_PATIENCE_SECONDS = 0.05
 
 
 def retry_of(caller: Caller, key: str, path: str, body: bytes) -> Retry:
