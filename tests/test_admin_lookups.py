@@ -52,6 +52,7 @@ def test_who_did_what_is_found_by_person_kind_and_day(database: str) -> None:
             ("kind=position.stated", 1),
             ("kind=pledge&by=john", 0),
             ("since=2000-01-01&until=9999-12-31", 3),
+            ("since=July+2000&until=by+31.12.2199", 3),
             ("until=2000-01-01", 0),
             ("since=2200-01-01", 0),
             ("by=&kind=&since=&until=", 3),

@@ -12,8 +12,9 @@ from service.accounts.passwords import SHORTEST
 from service.admin.guarding import Page
 from service.admin.pages import NAVIGATION, STRICT
 from service.main import create_app
+from tests.pages import get
 from tests.people import COOKIE, ORIGIN, PASSWORD, add_person, begin_session, browser, opened, sends_like_a_browser
-from tests.registry import TOKEN, allow, settings_for
+from tests.registry import TOKEN, allow, register, settings_for, statement
 from tests.test_roles import TABLE
 from tests.test_signing_in import CHOSEN, do, faults, sign_in
 
@@ -272,6 +273,32 @@ def test_disabling_somebody_ends_every_session_and_token_of_theirs_at_once(datab
         assert sign_in(client, "jane") == 303
 
 
+# Where to begin
+
+
+def test_the_first_page_says_where_to_begin_to_each_role(database: str) -> None:
+    def told(role: Role) -> str:
+        client.cookies.set(COOKIE, begin_session(database, role))
+        return re.sub(" ([.,:])", r"\1", get(client, "/admin").text)
+
+    for role in Role:
+        add_person(database, role, role)
+    writers = [role for role in Role if role.allows(Role.CONTRIBUTOR)]
+    with browser(database) as client:
+        assert "Nothing is recorded yet." in told(Role.READER)
+        assert all("begin by registering one" in told(role) for role in writers)
+        assert [role for role in Role if "or by inviting those who will" in told(role)] == [Role.ADMIN]
+        client.cookies.set(COOKIE, begin_session(database))
+        register(client, "willing")
+        assert "Begin with the statements" in told(Role.READER)
+        assert all("open it, and enter what stands in it" in told(role) for role in writers)
+        assert [role for role in Role if "What you save waits" in told(role)] == [Role.CONTRIBUTOR]
+        client.cookies.set(COOKIE, begin_session(database, Role.CONTRIBUTOR))
+        assert client.post("/v1/drafts", json={"path": "/v1/statements", "body": statement()}).status_code == 202
+        waits = [role for role in Role if "Begin with what waits for you: one entry." in told(role)]
+        assert waits == [role for role in Role if role.allows(Role.APPROVER)]
+
+
 # Sessions
 
 
@@ -321,7 +348,7 @@ def test_changing_the_password_ends_all_other_sessions(database: str) -> None:
 
 @pytest.mark.parametrize(
     ("typed", "field"),
-    [({"before": "wrong"}, "before"), ({"password": "short", "again": "short"}, "password"), ({"again": "x"}, "again")],
+    [({"before": "wrong"}, "before"), ({"password": "short"}, "password again"), ({"again": "x"}, "again")],
 )
 def test_a_password_is_changed_by_whoever_has_the_present_one_alone(
     database: str, typed: dict[str, str], field: str
@@ -329,7 +356,7 @@ def test_a_password_is_changed_by_whoever_has_the_present_one_alone(
     with browser(database) as client:
         new = "five green chairs"
         said = client.post("/admin/account/password", data={"before": PASSWORD, "password": new, "again": new} | typed)
-        assert (said.status_code, faults(said.text)) == (422, [field])
+        assert (said.status_code, faults(said.text)) == (422, field.split())
         client.cookies.clear()
         assert sign_in(client, "jane", PASSWORD) == 303
     assert SHORTEST == 12

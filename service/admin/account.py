@@ -11,7 +11,7 @@ from service.accounts.sessions import end_session, end_sessions, list_sessions
 from service.accounts.signing_in import change_password
 from service.admin.guarding import SIGN_IN, UNSENT, pages, signed_in
 from service.admin.pages import render, see
-from service.admin.signing_in import check_again
+from service.admin.signing_in import faults_of_password
 from service.admin.typed import faults_at, parse_typed, read_form
 from service.domain.errors import Fault, Invalid
 from service.web.serving import connections, lifetime, services
@@ -51,9 +51,11 @@ async def take_password(request: Request) -> Response:
     """Changes one's password, and ends all other sessions."""
     caller, served = await signed_in(request), services(request)
     form = await read_form(request)
+    faults = faults_of_password(form, caller.owner)
+    if faults:
+        return await _account(request, faults)
     try:
         given = parse_typed(Changed, form)
-        check_again(given.password, given.again)
         await change_password(served.writing, caller.owner, given.before, given.password, session_id=caller.session_id)
     except Invalid as error:
         return await _account(request, faults_at(error))

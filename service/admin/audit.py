@@ -1,12 +1,10 @@
 """Who did what, from the log: all that was ever recorded, newest first, by whom it was said or approved, what, when."""
 
-import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, time, timedelta
 
 import orjson
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 from starlette.responses import Response
 
 from service.access import Caller, Role
@@ -14,8 +12,10 @@ from service.admin.guarding import UNSENT, pages, signed_in
 from service.admin.known import list_entered
 from service.admin.pages import render
 from service.admin.people import PAGE_ROWS
+from service.admin.period import AskedPeriod, tell_ends
 from service.admin.typed import faults_at, parse_typed
 from service.domain.answers import Json
+from service.domain.dates import END, TICK
 from service.domain.errors import Fault, Invalid
 from service.domain.kinds import KINDS, parse_kind
 from service.drafts.approvals import Approved, find_approvals, find_approved_by
@@ -29,38 +29,17 @@ _SHOWN = 200
 router = pages()
 
 
-class AskedAudit(BaseModel):
+class AskedAudit(AskedPeriod):
     """What is looked for; what is left empty is any."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     by: str = Field("", max_length=300)
     kind: str = Field("", max_length=40)
-    since: str = ""
-    until: str = ""
     before: int | None = Field(None, ge=1, le=2**62)
 
     @field_validator("kind")
     @classmethod
     def _is_one(cls, text: str) -> str:
         return text and parse_kind(text)
-
-    @field_validator("since", "until")
-    @classmethod
-    def _is_a_day(cls, text: str) -> str:
-        if text:
-            _parse_day(text)
-        return text
-
-
-def _parse_day(text: str) -> datetime:
-    """The beginning of a day, in UTC; raises ValueError."""
-    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
-        raise ValueError("Write a day like 2026-01-31.")
-    try:
-        return datetime.combine(datetime.fromisoformat(text), time(), UTC)
-    except ValueError:
-        raise ValueError("There is no such day.") from None
 
 
 @router.get(PATH)
@@ -72,11 +51,9 @@ async def show_audit(request: Request) -> Response:
         asked = parse_typed(AskedAudit, given)
     except Invalid as error:
         return _audit(request, caller, given, [], None, faults_at(error))
-    last_day = _parse_day(asked.until) + timedelta(days=1) if "0001" < asked.until < "9999-12-31" else None
-    wanted = Recorded(
-        asked.by.replace("\x00", "").strip() or None, asked.kind or None,
-        _parse_day(asked.since) if asked.since else None, last_day,
-    )  # fmt: skip
+    begins, ends = asked.period
+    behind = None if ends is None or ends == END else ends + TICK
+    wanted = Recorded(asked.by.replace("\x00", "").strip() or None, asked.kind or None, begins, behind)
     async with services(request).pool.connection() as connection:
         if wanted.by is not None:
             wanted = wanted._replace(besides=await find_approved_by(connection, wanted.by))
@@ -98,7 +75,7 @@ def _audit(
     kinds = [(one, spaced(one).capitalize()) for one in (*families, *KINDS)]
     return render(
         request, "audit.html", status=UNSENT if faults else 200, rows=rows, following=following,
-        decides=decides(caller), typed=typed, kinds=kinds, faults=faults,
+        decides=decides(caller), typed=typed, kinds=kinds, faults=faults, told=tell_ends(typed),
     )  # fmt: skip
 
 

@@ -11,20 +11,20 @@ from urllib.parse import urlencode
 
 import orjson
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator
 from starlette.responses import Response
 
 from service.admin.guarding import UNSENT, pages, signed_in
 from service.admin.known import Named, list_coalitions
 from service.admin.pages import render
 from service.admin.people import PAGE_ROWS
+from service.admin.period import AskedPeriod, tell_ends
 from service.admin.typed import faults_at, parse_typed
 from service.database import Connection
 from service.domain.actors import parse_actor
-from service.domain.dates import END, parse_edtf, parse_instant, render_instant
-from service.domain.errors import Fault, Invalid, Misplaced
+from service.domain.dates import END, parse_instant, render_instant
+from service.domain.errors import Fault, Invalid
 from service.domain.kinds import FAMILIES, STATEMENTS, parse_kind
-from service.forms.dates import parse_written
 from service.forms.fields import kind_of
 from service.forms.words import spaced
 from service.log.read import Recorded, list_recorded
@@ -66,17 +66,13 @@ def _position(text: str) -> int:
     return int(text)
 
 
-class AskedStatements(BaseModel):
+class AskedStatements(AskedPeriod):
     """What is sought; what is left empty is any."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     q: str = Field("", max_length=200)
     coalition: str = Field("", max_length=80)
     kind: str = Field("", max_length=40)
     country: str = Field("", max_length=100)
-    since: str = Field("", max_length=100)
-    until: str = Field("", max_length=100)
     after: Place | None = None
 
     @field_validator("kind")
@@ -89,14 +85,6 @@ class AskedStatements(BaseModel):
     def _is_an_actor(cls, text: str) -> str:
         return text and parse_actor(text.strip())
 
-    @field_validator("since", "until")
-    @classmethod
-    def _is_a_date(cls, text: str) -> str:
-        edtf = parse_written(text.strip())
-        if edtf:
-            parse_edtf(edtf)
-        return edtf
-
     @field_validator("after", mode="before")
     @classmethod
     def _is_a_place(cls, text: str) -> Place | None:
@@ -104,21 +92,6 @@ class AskedStatements(BaseModel):
             return Place.parse(text) if text else None
         except ValueError:
             raise ValueError("This is no address of a next page; seek again.") from None
-
-    @model_validator(mode="after")
-    def _begins_before_it_ends(self) -> Self:
-        begins, ends = self.period
-        if begins and ends and begins > ends:
-            raise Misplaced("until", "This lies before the beginning of the period.")
-        return self
-
-    @property
-    def period(self) -> tuple[datetime | None, datetime | None]:
-        """From when to when it occurred, at the widest."""
-        return (
-            parse_edtf(self.since).earliest if self.since else None,
-            parse_edtf(self.until).latest if self.until else None,
-        )
 
     @property
     def seeks(self) -> bool:
@@ -170,7 +143,7 @@ def _page(
     return render(
         request, "statements.html", status=UNSENT if faults else 200, faults=faults, typed=typed, kinds=_KINDS,
         coalitions=coalitions, found=found, is_sought=bool(kept), kept=f"{kept}&" if kept else "",
-        next=found.following.render() if found.following else None,
+        next=found.following.render() if found.following else None, told=tell_ends(typed),
     )  # fmt: skip
 
 

@@ -114,11 +114,28 @@ class Chosen(BaseModel):
     again: str
 
 
-def check_again(password: str, again: str) -> None:
-    """Raises `Invalid` where a password was not typed twice alike."""
-    if password != again:
-        detail = "This is not the same password as above."
-        raise Invalid(detail, Fault("/again", "different", detail))
+def faults_of_password(form: Form, login: str) -> tuple[Fault, ...]:
+    """What is wrong with a new password, and with how it was typed again."""
+    password, faults = form.get("password", ""), tuple[Fault, ...]()
+    try:
+        check_password(password, login)
+    except Invalid as error:
+        faults = error.faults
+    if password == form.get("again", ""):
+        return faults
+    return (*faults, Fault("/again", "different", "This is not the same password as above."))
+
+
+def _parse_chosen(form: Form) -> Chosen:
+    """What was chosen; raises `Invalid` with everything that is wrong with it."""
+    faults = faults_of_password(form, form.get("login", ""))
+    try:
+        chosen = parse_typed(Chosen, form)
+    except Invalid as error:
+        raise Invalid(error.detail, *error.faults, *faults) from None
+    if faults:
+        raise Invalid("This password cannot be taken.", *faults)
+    return chosen
 
 
 @router.get("/admin/welcome/{secret}")
@@ -148,9 +165,7 @@ async def take_welcome(request: Request, secret: str) -> Response:
     if link.login is not None:
         form = Form({**form, "login": link.login})
     try:
-        chosen = parse_typed(Chosen, form)
-        check_password(chosen.password, chosen.login)
-        check_again(chosen.password, chosen.again)
+        chosen = _parse_chosen(form)
         person = NewPerson(login=chosen.login, name=chosen.name, role=Role.ADMIN)
         kept = await hash_password(chosen.password)
         async with connections(request).connection() as connection, connection.transaction():

@@ -3,9 +3,12 @@
 from fastapi import Request
 from starlette.responses import Response
 
+from service.access import Role
 from service.admin.guarding import pages, signed_in
+from service.admin.known import list_coalitions
 from service.admin.pages import render, see
 from service.domain.errors import Unknown
+from service.web.serving import services
 
 router = pages()
 last = pages()
@@ -14,9 +17,16 @@ last = pages()
 
 @router.get("/admin")
 async def show_start(request: Request) -> Response:
-    """Who is signed in, and where to go."""
-    await signed_in(request)
-    return render(request, "start.html")
+    """Who is signed in, and where to begin."""
+    caller = await signed_in(request)
+    return render(
+        request,
+        "start.html",
+        is_empty=not await list_coalitions(services(request)),
+        writes=caller.role.allows(Role.CONTRIBUTOR),
+        waits=not caller.role.allows(Role.EDITOR),
+        invites=caller.role.allows(Role.ADMIN),
+    )
 
 
 @last.get("/admin/{path:path}")
