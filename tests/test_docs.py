@@ -22,6 +22,7 @@ from service.domain.kinds import KINDS
 from service.domain.statement import Statement
 from service.main import create_app
 from service.settings import Settings
+from tests.processes import swift_place
 from tests.receivers import LOOPBACK
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -75,7 +76,7 @@ def _shown(page: str) -> tuple[str, list[Shown]]:
 @pytest.fixture(scope="module")
 def running() -> Iterator[Registry]:
     """A registry over an empty state folder, with the seeds, on a free port."""
-    folder = Path(tempfile.mkdtemp(prefix="registry-docs-"))
+    folder = Path(tempfile.mkdtemp(prefix="registry-docs-", dir=swift_place()))
     folder.chmod(0o755)  # where root runs the tests, PostgreSQL's user has to come in
     environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
     environment |= {"STATE_DIR": str(folder / "state"), "PORT": "0", "HOST": "127.0.0.1"}

@@ -22,6 +22,7 @@ import pytest
 
 from service import postgres
 from service.postgres import PostgresError, find_binaries, is_running, private_postgres
+from tests.processes import swift_place
 
 AS_ROOT = os.geteuid() == 0
 only_root = pytest.mark.skipif(not AS_ROOT, reason="is about what root meets")
@@ -98,7 +99,7 @@ class User:
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """A folder that every account can enter, which pytest's own are not when root runs it."""
-    made = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
+    made = Path(tempfile.mkdtemp(prefix="pg-", dir=swift_place()))
     made.chmod(0o755)
     yield made
     assert _wait_until(lambda: not _servers_below(made)), "a server was left behind"
