@@ -85,11 +85,13 @@ def test_a_method_that_a_page_does_not_take_is_said_with_those_that_it_takes(
 
 
 def test_what_is_no_form_and_what_is_too_large_is_said_on_a_page(database: str) -> None:
-    with browser(database, largest_body=2000) as client:
+    with browser(database, largest_body=20_000) as client:
         refused(client.post("/admin/people", json={"login": "x"}), 415, "Send this as the form on the page does.")
-        refused(client.post("/admin/people", data={"login": "x" * 3000}), 413, "Go back in your browser")
+        refused(client.post("/admin/people", data={"login": "x" * 30_000}), 413, "Go back in your browser")
         broken = {"Content-Type": "application/x-www-form-urlencoded"}
         refused(client.post("/admin/people", content=b"login=%ff", headers=broken), 422, "load the page again")
+        rows = {"kind": "pledge.stated", "coalition": "x", **{f"sources.{row}.title": "" for row in range(501)}}
+        refused(client.post(NEW, data=rows), 422, "more than 500 rows")
         asked = refused(client.get(f"{NEW}?coalition=x&kind=pledge.stated&colour=red"), 400, "does not have")
         assert "`" not in asked.text
 

@@ -67,6 +67,7 @@ def test_statements_are_found_by_kind_country_and_period_together(reader: TestCl
         ({"coalition": "willing"}, [0, 2, 1, 3]),
         ({"q": "words", "kind": "meeting"}, [3]),
         ({"q": "nowhere"}, []),
+        ({"q": "words\x00", "kind": "meeting"}, [3]),
     ]:
         assert found(reader, **asked) == [ids[number] for number in which], asked
     assert "2 statements, in the order" in get(reader, f"{PATH}?kind=pledge").text

@@ -122,7 +122,7 @@ async def list_found(request: Request) -> Response:
     await signed_in(request)
     served = services(request)
     coalitions = await list_coalitions(served)
-    given = {name: text for name, text in request.query_params.items() if name != "done"}
+    given = {name: text.replace("\x00", "") for name, text in request.query_params.items() if name != "done"}
     try:
         # The names of actors are loaded when first they are needed, which takes a while.
         asked = await asyncio.to_thread(parse_typed, AskedStatements, given)

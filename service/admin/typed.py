@@ -1,5 +1,6 @@
 """What a form says: its fields as they were typed, and what is wrong with them, at their names."""
 
+import re
 from collections.abc import Mapping
 from typing import TypeVar
 from urllib.parse import parse_qsl
@@ -13,7 +14,8 @@ from service.domain.kinds import invalid
 from service.web.bodies import NotJson, bounded, content_type
 from service.web.serving import services
 
-MOST_FIELDS = 5_000
+MOST_FIELDS, MOST_ROWS = 5_000, 500
+_ROW = re.compile(r".+?\.[0-9]+(?=\.|$)")
 Form = ImmutableMultiDict[str, str]
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -29,6 +31,8 @@ async def read_form(request: Request) -> Form:
         pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS, errors="strict")
     except ValueError:
         raise Invalid("This form cannot be read; load the page again, and send it from there.") from None
+    if len({row[0] for name, _ in pairs if (row := _ROW.match(name))}) > MOST_ROWS:
+        raise Invalid(f"This form has more than {MOST_ROWS} rows; leave some of them for another entry.")
     return ImmutableMultiDict(pairs)
 
 
