@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from service.domain.errors import Fault, Invalid
 from service.domain.kinds import parse_statement
+from service.reading import phrases
 from service.reading.amounts import parse_amount, parse_currency
 from service.reading.mapping import Dates, Mapping, Numbers, parse_mapping
 from service.reading.phrases import parse_phrase
@@ -314,6 +316,36 @@ def test_a_phrase_is_the_date_that_it_means(text: str, settings: Json, edtf: str
 def test_a_phrase_that_could_mean_anything_else_is_no_date(text: str, settings: Json) -> None:
     with pytest.raises(ValueError):
         parse_phrase(text, Dates(**settings))
+
+
+_WORDS = st.text("aB. ", max_size=3)
+
+
+@given(
+    _WORDS,
+    st.permutations(["date", "from", "to"]),
+    st.lists(_WORDS, min_size=1, max_size=3),
+    st.text("aB. ", max_size=12),
+)
+def test_a_pattern_reads_what_trying_every_way_would(
+    before: str, names: list[str], behind: list[str], text: str
+) -> None:
+    parts = list(zip(names, behind, strict=False))
+    reads = " ".join((before + "".join(f"{{{name}}}{word}" for name, word in parts)).split())
+    naive = re.escape(reads)
+    for name, _ in parts:
+        naive = naive.replace(rf"\{{{name}\}}", f"(?P<{phrases._GROUPS[name]}>.+?)")
+    meant, found = re.fullmatch(naive, text, re.IGNORECASE), phrases._compile(reads).fullmatch(text)
+    assert (found and found.groupdict()) == (meant and meant.groupdict())
+
+
+def test_a_cell_that_no_pattern_fits_is_soon_known_as_such() -> None:
+    patterns = [{"reads": f"{{from}}x{{to}}x{{date}}y{'z' * number}"} for number in range(100)]
+    dates, began = Dates.model_validate({"patterns": patterns}), time.process_time()
+    for _ in range(10):
+        with pytest.raises(ValueError):
+            parse_phrase("x" * 200, dates)
+    assert time.process_time() - began < 2, "a thousand such rows may be pasted at once"
 
 
 def test_what_is_not_as_written_is_deduced() -> None:

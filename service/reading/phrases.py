@@ -73,11 +73,15 @@ def parse_phrase(text: str, dates: Dates) -> Dated | None:
 _PLAIN = Pattern(reads="{date}", means="{date}")
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=4096)  # more than one mapping has room for
 def _compile(reads: str) -> re.Pattern[str]:
-    parts = re.split(r"\{(date|from|to)\}", " ".join(reads.split()))
-    made = (f"(?P<{_GROUPS[part]}>.+?)" if nth % 2 else re.escape(part) for nth, part in enumerate(parts))
-    return re.compile("".join(made), re.IGNORECASE)
+    """A pattern's form. A place reads no further than to what stands behind it: were other ways tried, as many as there
+    are would be for each cell that it does not fit, and none could fit where this one does not.
+    """
+    first, *parts = re.split(r"\{(date|from|to)\}", " ".join(reads.split()))
+    places = zip(parts[::2], parts[1::2], strict=True)
+    made = [f"(?P<{_GROUPS[name]}>.+?){re.escape(behind)}" for name, behind in places]
+    return re.compile(re.escape(first) + "".join([*(f"(?>{one})" for one in made[:-1]), *made[-1:]]), re.IGNORECASE)
 
 
 _GROUPS = {"date": "date", "from": "from_", "to": "to"}
