@@ -17,7 +17,7 @@ from email.message import Message
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from service import postgres
+from service.postgres.system import command_line
 from service.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -71,7 +71,7 @@ def servers_below(folder: Path) -> list[int]:
     for data in [Path(parent, "postmaster.pid") for parent, _, files in os.walk(folder) if "postmaster.pid" in files]:
         with contextlib.suppress(OSError, ValueError, IndexError):
             pid = int(data.read_text().split()[0])
-            if f"postgres -D {data.parent} " in postgres._command_line(pid):
+            if f"postgres -D {data.parent} " in command_line(pid):
                 found.append(pid)
     return found
 

