@@ -15,7 +15,6 @@ from service.domain.actors import (
     ORGANISATIONS,
     Actor,
     ActorCode,
-    _names,
     find_actors,
     get_actor,
     is_country,
@@ -25,6 +24,7 @@ from service.domain.actors import (
     parse_actor,
     person_code,
 )
+from service.domain.spellings import all_names
 
 SLUGS = st.from_regex(r"[a-z0-9]+(-[a-z0-9]+)*", fullmatch=True).filter(lambda slug: len(slug) <= 80)
 OPEN_CODES = st.builds("{}:{}".format, st.sampled_from(["person", "group", "coalition", "force"]), SLUGS)
@@ -222,7 +222,7 @@ def test_every_actor_answers_to_its_aliases() -> None:
 
 def test_no_english_name_means_two_actors() -> None:
     meanings: dict[str, set[str]] = {}
-    for key, code, tier in _names():
+    for key, code, tier in all_names():
         if tier < 2:
             meanings.setdefault(key, set()).add(code)
     assert {key: codes for key, codes in meanings.items() if len(codes) > 1} == {}

@@ -5,14 +5,10 @@ are closed, so that one actor never goes by two codes. People, anonymous groups,
 are open sets: ``person:``, ``group:``, ``coalition:`` or ``force:`` and a slug.
 
 The English names are a table of our own and not a library's, because answers hold them and the same basis
-must give the same bytes after an upgrade too. The names in other languages, which only help to read input,
-come from Babel and are loaded when something that is not a code first asks for them.
+must give the same bytes after an upgrade too. The names in other languages (`spellings`) only help to read input.
 """
-# ruff: noqa: RUF001 - letters of other scripts are what this room is about
 
 import re
-import unicodedata
-from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
@@ -21,7 +17,22 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, JsonValue
 
-from service.domain import actor_names
+from service.domain.spellings import (
+    CLOSED_NAMES,
+    COUNTRY_NAMES,
+    ENGLISH,
+    FOREIGN,
+    ORGANISATION_ALIASES,
+    ORGANISATION_NAMES,
+    OWN_ALIASES,
+    all_names,
+    alpha_2,
+    alpha_3,
+    fold_name,
+    meanings,
+    plain_text,
+    search_list,
+)
 
 Kind = Literal["country", "organisation", "person", "group", "coalition", "force"]
 
@@ -47,35 +58,11 @@ _MEANT: Final = {
     "korea": ("KP", "KR"),
 }
 
-_LANGUAGES: Final = (
-    "ar az be bg bn bs ca cs cy da de el es et eu fa fi fr ga gl he hi hr hu hy id is it ja ka kk ko lb lt "
-    "lv mk ms mt nb nl nn pl pt ro ru sk sl sq sr sr_Latn sv sw th tr uk ur uz vi zh zh_Hant"
-)
-
 _SLUG: Final = r"[a-z0-9]+(?:-[a-z0-9]+)*"
 _OPEN_CODE: Final = re.compile(rf"(?:person|group|coalition|force):(?=[a-z0-9-]{{1,{MAX_SLUG}}}\Z){_SLUG}")
 _OPEN_PREFIX: Final = re.compile(r"(?:person|group|coalition|force):")
 _NOT_PLAIN: Final = re.compile(r"[^a-z0-9 ]+")
 
-# Letters that Unicode does not take apart into a plain letter and its mark.
-_LETTERS: Final = str.maketrans(
-    {
-        "ı": "i",
-        "ł": "l",
-        "ø": "o",
-        "đ": "d",
-        "ð": "d",
-        "þ": "th",
-        "æ": "ae",
-        "œ": "oe",
-        "ħ": "h",
-        "&": " and ",
-    }
-)
-_DROPPED: Final = frozenset(".'’‘ʼʻ`´")
-_MARK_ABOVE: Final = 200
-_POINTS: Final = range(10, 36)
-_OWN, _ENGLISH, _FOREIGN = range(3)
 _HASH_LENGTH: Final = 12
 _MOST_NEAR: Final = 3
 _MOST_SUGGESTED: Final = 6
@@ -84,31 +71,9 @@ CODES: Final = (
     "and a slug."
 )
 """What may be sent for an actor."""
-_NAME_FIELDS: Final = ("name", "official_name", "common_name")
-
-
-def _entries(table: str) -> Iterator[tuple[str, list[str]]]:
-    for line in table.strip().splitlines():
-        code, _, names = line.partition(": ")
-        yield code, names.split("; ")
-
-
-_COUNTRY_NAMES: Final = {
-    code: name
-    for entry in actor_names.COUNTRIES.replace("\n", " ").split(";")
-    for code, _, name in (entry.strip().partition(" "),)
-}
-_OWN_ALIASES: Final = dict(_entries(actor_names.ALIASES))
-_ORGANISATION_NAMES: Final = {f"org:{slug}": names[0] for slug, names in _entries(actor_names.ORGANISATIONS)}
-_ORGANISATION_ALIASES: Final = {f"org:{slug}": names[1:] for slug, names in _entries(actor_names.ORGANISATIONS)}
-_CLOSED_NAMES: Final = _COUNTRY_NAMES | _ORGANISATION_NAMES
-_CLOSED: Final = frozenset(_CLOSED_NAMES)
-# What territory lists call by a code of its own although it is no state.
-_TERRITORY_CODES: Final = {"EU": "org:eu", "UN": "org:un"}
-
-COUNTRIES: Final = frozenset(_COUNTRY_NAMES)
+COUNTRIES: Final = frozenset(COUNTRY_NAMES)
 """Every country code."""
-ORGANISATIONS: Final = frozenset(_ORGANISATION_NAMES)
+ORGANISATIONS: Final = frozenset(ORGANISATION_NAMES)
 """Every organisation's code."""
 
 
@@ -131,7 +96,7 @@ def parse_actor(text: str) -> str:
 
     Raises ValueError, with a sentence and the nearest names, when the text names none or more than one.
     """
-    if text in _CLOSED or _OPEN_CODE.fullmatch(text):
+    if text in CLOSED_NAMES or _OPEN_CODE.fullmatch(text):
         return text
     return _parse_name(text)
 
@@ -141,7 +106,7 @@ def name_of(code: str) -> str:
 
     Raises ValueError for a text that is no code.
     """
-    name = _CLOSED_NAMES.get(code)
+    name = CLOSED_NAMES.get(code)
     if name:
         return name
     if not _OPEN_CODE.fullmatch(code):
@@ -164,9 +129,9 @@ def get_actor(code: str) -> Actor:
     """Give an actor's name, kind and other names; raises ValueError for a text that is no code."""
     name = name_of(code)
     if code in COUNTRIES:
-        return Actor(code, name, "country", (_alpha_3()[code], *_OWN_ALIASES.get(code, ())))
+        return Actor(code, name, "country", (alpha_3()[code], *OWN_ALIASES.get(code, ())))
     if code in ORGANISATIONS:
-        return Actor(code, name, "organisation", tuple(_ORGANISATION_ALIASES[code]))
+        return Actor(code, name, "organisation", tuple(ORGANISATION_ALIASES[code]))
     return Actor(code, name, _open_kind(code), ())
 
 
@@ -196,7 +161,7 @@ def person_code(name: str) -> str:
     Every name has a code. Where letters are lost (another script, more than 80 characters) a short hash
     keeps two people apart.
     """
-    folded = _plain(name) or name
+    folded = plain_text(name) or name
     plain = "-".join(_NOT_PLAIN.sub("", folded).split())
     if plain and len(plain) == len(folded) <= MAX_SLUG:
         return f"person:{plain}"
@@ -214,11 +179,11 @@ def find_actors(q: str, limit: int | None = None) -> list[Actor]:
     if q and not folded:
         return []
     ranks: dict[str, int] = {}
-    for key, code, tier in _search_list():
+    for key, code, tier in search_list():
         rank = _rank(key, folded, tier)
         if rank is not None and rank < ranks.get(code, 99):
             ranks[code] = rank
-    best = sorted(ranks, key=lambda code: (ranks[code], fold_name(_CLOSED_NAMES[code]), code))
+    best = sorted(ranks, key=lambda code: (ranks[code], fold_name(CLOSED_NAMES[code]), code))
     return [get_actor(code) for code in best[: None if limit is None else max(limit, 0)]]
 
 
@@ -227,9 +192,9 @@ def suggest_actors(text: str) -> list[Actor]:
     if len(text) > MAX_LENGTH:
         return []
     folded = fold_name(text)
-    meant = (*_MEANT.get(folded, ()), *sorted(_index().get(folded, ())))
+    meant = (*_MEANT.get(folded, ()), *sorted(meanings().get(folded, ())))
     found = (actor.code for actor in find_actors(text, _MOST_SUGGESTED))
-    codes = list(dict.fromkeys((*meant, *found, *_near(folded)))) or _near(folded, _FOREIGN)
+    codes = list(dict.fromkeys((*meant, *found, *_near(folded)))) or _near(folded, FOREIGN)
     return [get_actor(code) for code in codes[:_MOST_SUGGESTED]]
 
 
@@ -237,7 +202,7 @@ def suggest_actors(text: str) -> list[Actor]:
 def codes_named(word: str) -> frozenset[str]:
     """Every country and organisation of which a name, in any language, has a word that begins with the text."""
     folded = fold_name(word) if len(word) <= MAX_LENGTH else ""
-    return frozenset(code for key, code, _ in _search_list() if folded and f" {key}".find(f" {folded}") >= 0)
+    return frozenset(code for key, code, _ in search_list() if folded and f" {key}".find(f" {folded}") >= 0)
 
 
 def _rank(key: str, sought: str, tier: int) -> int | None:
@@ -251,7 +216,7 @@ def _rank(key: str, sought: str, tier: int) -> int | None:
         place = 1
     else:
         place = 2 if f" {sought}" in key else 3
-    return place * (_FOREIGN + 1) + tier
+    return place * (FOREIGN + 1) + tier
 
 
 def _open_kind(code: str) -> Kind:
@@ -274,7 +239,7 @@ def _parse_name(text: str) -> str:
     folded = fold_name(text)
     if folded in _REFUSED:
         raise ValueError(_REFUSED[folded])
-    codes = _index().get(folded)
+    codes = meanings().get(folded)
     if not codes:
         raise ValueError(_unknown(folded))
     if len(codes) > 1:
@@ -288,7 +253,7 @@ def _parse_iso(text: str) -> str | None:
     if not text.isascii() or text.istitle():
         return None
     code = text.upper()
-    return code if code in COUNTRIES else _alpha_2().get(code)
+    return code if code in COUNTRIES else alpha_2().get(code)
 
 
 def _unknown(folded: str) -> str:
@@ -299,105 +264,11 @@ def _unknown(folded: str) -> str:
     return f"No actor goes by that code or name. {CODES}"
 
 
-def _near(folded: str, tier: int = _ENGLISH) -> list[str]:
+def _near(folded: str, tier: int = ENGLISH) -> list[str]:
     """The codes of what goes by almost that name in English, or in any language."""
-    known = {key: code for key, code, of in _names() if of <= tier and key[:4] != "org "}
+    known = {key: code for key, code, of in all_names() if of <= tier and key[:4] != "org "}
     near = get_close_matches(folded.removeprefix("org "), known, n=2 * _MOST_NEAR, cutoff=0.7)
     return list(dict.fromkeys(known[key] for key in near))[:_MOST_NEAR]
-
-
-def fold_name(text: str) -> str:
-    """Reduce a name to what its spellings share: no case, accents, punctuation or leading article, initials joined."""
-    words = ["st" if word == "saint" else word for word in _plain(text).split()]
-    if len(words) > 1 and words[0] == "the":
-        words = words[1:]
-    if len(words) > 1 and all(len(word) == 1 and word.isascii() for word in words):
-        return "".join(words)
-    return " ".join(words)
-
-
-def _plain(text: str) -> str:
-    """Drop case, accents and punctuation."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold().translate(_LETTERS))
-    if decomposed.isascii():
-        kept = "".join(c if c.isalnum() else " " for c in decomposed if c not in _DROPPED)
-    else:
-        kept = "".join(map(_plain_character, decomposed))
-    return " ".join(kept.split())
-
-
-@lru_cache(maxsize=4_096)
-def _plain_character(c: str) -> str:
-    category = unicodedata.category(c)
-    if category[0] in "LN":
-        return c
-    if category[0] == "M":
-        # Accents and the points of Hebrew and Arabic go; vowel signs, without which words differ, stay.
-        mark = unicodedata.combining(c)
-        return "" if mark >= _MARK_ABOVE or mark in _POINTS else c
-    return "" if c in _DROPPED or category == "Cf" else " "
-
-
-@lru_cache(maxsize=1)
-def _alpha_3() -> dict[str, str]:
-    import pycountry  # noqa: PLC0415 - needed only when something is not a code
-
-    return {country.alpha_2: country.alpha_3 for country in pycountry.countries} | {"XK": "XKX"}
-
-
-@lru_cache(maxsize=1)
-def _alpha_2() -> dict[str, str]:
-    return {alpha_3: code for code, alpha_3 in _alpha_3().items()}
-
-
-def _english_names() -> Iterator[tuple[str, str]]:
-    """Every further name that English text uses, and the organisations' codes."""
-    import pycountry  # noqa: PLC0415 - needed only when something is not a code
-
-    for code in sorted(ORGANISATIONS):
-        yield code, code
-        yield code.removeprefix("org:"), code
-    for code, aliases in (_OWN_ALIASES | _ORGANISATION_ALIASES).items():
-        yield from ((alias, code) for alias in aliases)
-    for country in pycountry.countries:
-        fields = dict(country)  # asking for a missing attribute warns
-        yield from ((fields[key], country.alpha_2) for key in _NAME_FIELDS if key in fields)
-
-
-def _foreign_names() -> Iterator[tuple[str, str]]:
-    from babel import Locale  # noqa: PLC0415 - needed only when something is not a code
-
-    for language in ("en", *_LANGUAGES.split()):
-        for territory, name in Locale.parse(language).territories.items():
-            code = _TERRITORY_CODES.get(territory, territory)
-            if code in _CLOSED:
-                yield name, code
-
-
-@lru_cache(maxsize=1)
-def _names() -> list[tuple[str, str, int]]:
-    """Every folded name with its code and tier: an actor's own, another English one, another language's."""
-    own = {(fold_name(name), code): _OWN for code, name in _CLOSED_NAMES.items()}
-    english = {(fold_name(name), code): _ENGLISH for name, code in _english_names()}
-    foreign = {(fold_name(name), code): _FOREIGN for name, code in _foreign_names()}
-    return [(key, code, tier) for (key, code), tier in (foreign | english | own).items()]
-
-
-@lru_cache(maxsize=1)
-def _index() -> dict[str, frozenset[str]]:
-    """Map each folded name to the codes it can mean; where English knows the name, English decides."""
-    english: dict[str, set[str]] = {}
-    foreign: dict[str, set[str]] = {}
-    for key, code, tier in _names():
-        (foreign if tier == _FOREIGN else english).setdefault(key, set()).add(code)
-    return {key: frozenset(codes) for key, codes in (foreign | english).items()}
-
-
-@lru_cache(maxsize=1)
-def _search_list() -> list[tuple[str, str, int]]:
-    codes = [(code.lower(), code, _ENGLISH) for code in COUNTRIES]
-    codes += [(alpha_3.lower(), code, _ENGLISH) for code, alpha_3 in _alpha_3().items()]
-    return [*_names(), *codes]
 
 
 NAMED: dict[str, JsonValue] = {"format": "actor"}

@@ -10,7 +10,8 @@ from functools import cached_property
 from itertools import groupby, islice
 from typing import Final, NamedTuple, Self
 
-from service.domain.actors import MAX_LENGTH, Actor, fold_name, get_actor, is_person, name_of, person_code, shown_name
+from service.domain.actors import MAX_LENGTH, Actor, get_actor, is_person, name_of, person_code, shown_name
+from service.domain.spellings import fold_name
 
 _NEAR: Final = 0.75  # of the letters: "Marcon" is near to Macron, "Martin" is not
 _SHORTEST_WORD: Final = 4  # that is compared by itself
