@@ -22,6 +22,7 @@ from service.domain.timeline import RULES_VERSION
 
 _MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 OLDEST = 150_000  # PostgreSQL 15
+_READ_REVISION = "SELECT version_num FROM alembic_version"
 READ_RULES = "SELECT rules_version FROM build"
 
 _ROLE = """
@@ -116,7 +117,7 @@ def find_revision(login: psycopg.Connection[tuple[object, ...]]) -> object:
     known = login.execute("SELECT to_regclass('alembic_version') IS NOT NULL").fetchone()
     if known is None or not known[0]:
         return None
-    row = login.execute("SELECT version_num FROM alembic_version").fetchone()
+    row = login.execute(_READ_REVISION.encode()).fetchone()
     return None if row is None else row[0]
 
 
@@ -145,7 +146,7 @@ async def read_rules(connection: Connection) -> str | None:
 
 async def read_revision(connection: Connection) -> str | None:
     """The revision that a migrated database has, for whoever is connected already."""
-    rows = await fetch(connection, "SELECT version_num FROM alembic_version")
+    rows = await fetch(connection, _READ_REVISION)
     return rows[0][0] if rows else None
 
 

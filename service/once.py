@@ -17,9 +17,9 @@ import psycopg
 from service.access import hash_token
 from service.database import Connection, Pool
 from service.domain.answers import Json
-from service.domain.errors import Refused, Running, Unavailable
+from service.domain.errors import Refused, Unavailable
 from service.log.append import TAKE_GATE
-from service.record import find_kept, reused
+from service.record import find_kept, reused, still_running
 from service.submission import Retry
 
 _SEED_BYTES = 16
@@ -78,7 +78,7 @@ async def _take_turn(connection: Connection, retry: Retry) -> None:
     try:
         await connection.execute(_TAKE_TURN, (int.from_bytes(named[:8], signed=True),))
     except psycopg.errors.LockNotAvailable:
-        raise Running("A request with this Idempotency-Key is still running; try again shortly.") from None
+        raise still_running() from None
 
 
 # --- secrets ----------------------------------------------------------------------------------------------------------

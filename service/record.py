@@ -340,7 +340,7 @@ def _without_repeats(batch: Sequence[Submission]) -> tuple[list[Submission], lis
     for one in batch:
         keys = {(retry.client, retry.key) for retry in one.retries}
         if not taken.isdisjoint(keys):
-            outcomes.append((one, Running("A request with this Idempotency-Key is still running; try again shortly.")))
+            outcomes.append((one, still_running()))
             continue
         taken |= keys
         fresh.append(one)
@@ -362,6 +362,11 @@ def _without_retries(
         else:
             outcomes.append((one, known[0][1][1]))
     return fresh, outcomes
+
+
+def still_running() -> Running:
+    """Another request with the same key is under way."""
+    return Running("A request with this Idempotency-Key is still running; try again shortly.")
 
 
 def reused() -> Invalid:

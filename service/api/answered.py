@@ -10,6 +10,7 @@ from pydantic import Field
 from service.api.recorded import Content, Event
 from service.api.shapes import (
     ABSENT,
+    TOTAL,
     Actor,
     Answered,
     Category,
@@ -27,6 +28,7 @@ from service.api.shapes import (
     Known,
     LogPosition,
     Meeting,
+    Next,
     Position,
     RoleIn,
     Shape,
@@ -76,8 +78,8 @@ class Computed(Shape):
 class Page(Computed):
     """One page of a list; all its pages are about one point."""
 
-    next: str | None = Field(description="`after` of the next page; null on the last")
-    total: int = Field(default_factory=lambda: 0, description="items on all pages; only with `count=true`")
+    next: Next
+    total: int = TOTAL
 
 
 # --- coalitions and countries ---
@@ -242,8 +244,8 @@ class ActorPage(Shape):
     """Actors that fit, best first."""
 
     items: list[ActorFound]
-    next: str | None = Field(description="`after` of the next page; null on the last")
-    total: int = Field(default_factory=lambda: 0, description="actors on all pages; only with `count=true`")
+    next: Next
+    total: int = TOTAL
     basis: AnswerBasis
 
 
@@ -332,7 +334,7 @@ class History(Shape):
     id: str = Field(examples=["willing/pledge/ground-troops"])
     events: list[Event]
     states: list[Rectangle]
-    next: str | None = Field(description="`after` of the next page; null on the last")
+    next: Next
     total: Sizes = Field(default_factory=lambda: Sizes(events=0, states=0), description="only with `count=true`")
     basis: AnswerBasis
 
@@ -358,7 +360,7 @@ class Changes(Shape):
     """What differs between two points, with the basis of each."""
 
     items: list[Difference]
-    next: str | None = Field(description="`after` of the next page; null on the last")
-    total: int = Field(default_factory=lambda: 0, description="items on all pages; only with `count=true`")
+    next: Next
+    total: int = TOTAL
     from_: AnswerBasis = Field(alias="from")
     to: AnswerBasis

@@ -20,6 +20,7 @@ from service.domain.kinds import parse_kind
 from service.domain.record import is_event_id
 from service.domain.statement import PRINTABLE, check_printable
 from service.domain.subject import SubjectKey
+from service.segments.effective import NOT_REGISTERED
 from service.segments.query import Basis, Point, References, Scope, StateRow, is_known_of, is_registered, states_at
 from service.segments.search import Sought, find_positions, parse_sought
 from service.web.asking import Asked, AskedView, basis_of, find_point, moment_of, parse_parameter
@@ -30,25 +31,27 @@ from service.web.serving import Services
 FIRST_PAGE = 50
 LONGEST_PAGE = 500
 NO_SUBJECT = "Nothing is recorded about this subject, as far as known at the position asked about."
+Limit = Annotated[int, Field(ge=1, le=LONGEST_PAGE, description="how many items at most")]
+Count = Annotated[bool, Field(description="whether to say in `total` how many items there are on all pages")]
 Row = TypeVar("Row")
 
 
 class AskedPage(Asked):
     """The parameters of a list: a point on both axes, and which page."""
 
-    limit: int = Field(FIRST_PAGE, ge=1, le=LONGEST_PAGE, description="how many items at most")
+    limit: Limit = FIRST_PAGE
     after: str | None = Field(
         None, max_length=1000, description="`next` of the page before: it pins the point asked about"
     )
-    count: bool = Field(default=False, description="whether to say in `total` how many items there are on all pages")
+    count: Count = False
 
 
 class AskedKept(AskedView):
     """The parameters of a list of what is kept beside the log: which page."""
 
-    limit: int = Field(FIRST_PAGE, ge=1, le=LONGEST_PAGE, description="how many items at most")
+    limit: Limit = FIRST_PAGE
     after: str | None = Field(None, max_length=100, description="`next` of the page before")
-    count: bool = Field(default=False, description="whether to say in `total` how many items there are on all pages")
+    count: Count = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,7 @@ async def check_subject(connection: Connection, key: SubjectKey, known_position:
 async def check_coalition(connection: Connection, slug: str, known_position: int) -> None:
     """Raises `Unknown` where no coalition had been registered under the slug by a position."""
     if not await is_registered(connection, slug, known_position):
-        raise Unknown("No coalition is registered under this slug; GET /v1/coalitions lists those that are.")
+        raise Unknown(NOT_REGISTERED)
 
 
 Words = Annotated[

@@ -15,8 +15,9 @@ from service.api.webhook_shapes import DeliveryPage, MessageTried
 from service.database import Connection
 from service.domain.answers import Json
 from service.domain.dates import parse_instant, render_instant
-from service.domain.errors import Refused, Running
+from service.domain.errors import Refused
 from service.once import Done
+from service.record import still_running
 from service.web.asking import read_query
 from service.web.bodies import read_no_body
 from service.web.describing import NEXT_PAGE, Answer, documented, view
@@ -136,7 +137,7 @@ async def _came_of(served: Services, webhook: Subscription, begun: Json) -> Deli
     if found is not None:
         return found
     if served.clock() - parse_instant(begun["began_at"]) < _UNDER_WAY:
-        raise Running("A request with this Idempotency-Key is still running; try again shortly.")
+        raise still_running()
     raise Refused(
         "This Idempotency-Key was used before, and what came of it is not known any more, or never was: the service "
         "stopped meanwhile. Send it again with a new key."

@@ -8,12 +8,13 @@ from typing import Any
 
 import orjson
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from service.access import Caller, Role
 from service.api.recorded import ImportEnd, ImportReport, ImportRow
+from service.api.recording import AskedWrite
 from service.domain.answers import Json
 from service.domain.kinds import AnyStatement
 from service.load.checked import Spool
@@ -38,15 +39,12 @@ _LINES = FORMATS["jsonl"].media_type
 router = APIRouter(tags=["recording"], route_class=LongDoor)
 
 
-class AskedImport(BaseModel):
+class AskedImport(AskedWrite):
     """How an import is meant."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     on_error: OnError = Field(
         OnError.STOP, description="`stop`: a bad row anywhere, and nothing is recorded; `skip`: the good rows are"
     )
-    dry_run: bool = Field(default=False, description="only say what would be recorded, and record nothing")
 
 
 _WHAT = "The report, written as rows are recorded. It ends with `complete`: without that, it was cut off."

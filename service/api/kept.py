@@ -9,7 +9,7 @@ from pydantic import Field
 
 from service import access
 from service.api.recorded import Content, Event, EventTried, Similar
-from service.api.shapes import ABSENT, Instant, Known, Shape, State, SubjectId
+from service.api.shapes import ABSENT, TOTAL, Instant, Known, Next, Shape, State, SubjectId
 from service.domain.record import EventId
 from service.drafts import stored
 from service.web.schemas import Fault
@@ -21,8 +21,8 @@ TokenId = Annotated[str, Field(pattern="^[0-9a-f]{12}$", examples=["3f0c9a1b7e24
 class PageOfKept(Shape):
     """One page of a list."""
 
-    next: str | None = Field(description="`after` of the next page; null on the last")
-    total: int = Field(default_factory=lambda: 0, description="items on all pages; only with `count=true`")
+    next: Next
+    total: int = TOTAL
 
 
 # --- drafts ---

@@ -40,6 +40,9 @@ class Shape(BaseModel):
 
 ABSENT: Any = Field(default_factory=lambda: None)
 """The default of a field that an answer may leave out; where it is there, it is not null unless its type says so."""
+TOTAL: Any = Field(default_factory=int, description="items on all pages; only with `count=true`")
+"""The same, of how many items a list has."""
+Next = Annotated[str | None, Field(description="`after` of the next page; null on the last")]
 
 
 class Known:

@@ -11,9 +11,10 @@ from service.api.answered import Changes as ChangesAnswer
 from service.api.answered import TimelinePage
 from service.api.answering import (
     FIRST_PAGE,
-    LONGEST_PAGE,
     AskedPage,
+    Count,
     Cursor,
+    Limit,
     Words,
     check_coalition,
     continued,
@@ -159,9 +160,9 @@ class AskedChanges(AskedView):
     to_known_at: str | None = Field(None, json_schema_extra=INSTANT)
     to_known_position: int | None = Field(None, ge=0, le=2**62)
     to_position: int | None = Field(None, ge=0, le=2**62, description="short for to_known_position")
-    limit: int = Field(FIRST_PAGE, ge=1, le=LONGEST_PAGE, description="how many items at most")
+    limit: Limit = FIRST_PAGE
     after: str | None = Field(None, max_length=1000, description="`next` of the page before: it pins both points")
-    count: bool = Field(default=False, description="whether to say in `total` how many items there are on all pages")
+    count: Count = False
 
     @property
     def is_pinned(self) -> bool:

@@ -27,7 +27,7 @@ EventId = Annotated[
 ]
 
 
-_EVENT_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_EVENT_ID = re.compile(EVENT_ID)
 
 
 def is_event_id(text: str) -> bool:

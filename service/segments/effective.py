@@ -23,7 +23,7 @@ SELECT s.position, s.event_id, s.kind, e.version, s.retracted, s.content, s.note
 FROM statement s JOIN event e USING (position)
 WHERE s.position = ANY(%(positions)b::bigint[]) AND s.known_to = {OPEN}
 """
-FIND_COALITIONS = """
+_FIND_COALITIONS = """
 SELECT coalition FROM subject
 WHERE coalition = ANY(%b::text[]) AND family = 'coalition' AND slug = 'registration' AND actor = ''
 """
@@ -51,9 +51,12 @@ async def load_known(connection: Connection, named: Sequence[str], coalitions: I
     return known
 
 
+NOT_REGISTERED = "No coalition is registered under this slug; GET /v1/coalitions lists those that are."
+
+
 async def find_registered(connection: Connection, slugs: Sequence[str]) -> set[str]:
     """Those of the slugs under which a coalition is registered."""
-    rows = await connection.cursor(binary=True).execute(FIND_COALITIONS, (list(slugs),))
+    rows = await connection.cursor(binary=True).execute(_FIND_COALITIONS, (list(slugs),))
     return {slug for (slug,) in await rows.fetchall()}
 
 

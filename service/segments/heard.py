@@ -13,7 +13,7 @@ from service.domain.errors import Fault, Invalid
 from service.domain.kinds import NAMES, parse_kind
 from service.domain.statement import Slug
 from service.log.read import COLUMNS, EventRow, cloud_event
-from service.segments.effective import find_registered
+from service.segments.effective import NOT_REGISTERED, find_registered
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,7 @@ _BESIDE = 1_000  # what comes with any body
 async def check_wanted(connection: Connection, wanted: Wanted, *, inside: str = "") -> None:
     """Raises `Invalid` where a coalition is wanted that is not registered; ``inside`` is where that was said."""
     if wanted.coalition is not None and not await find_registered(connection, [wanted.coalition]):
-        detail = "No coalition is registered under this slug; GET /v1/coalitions lists those that are."
-        raise Invalid(detail, Fault(f"{inside}/coalition", "unknown_coalition", detail))
+        raise Invalid(NOT_REGISTERED, Fault(f"{inside}/coalition", "unknown_coalition", NOT_REGISTERED))
 
 
 _HEARD = f"""

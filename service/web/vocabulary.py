@@ -3,6 +3,7 @@
 from typing import Any
 
 from service.domain.kinds import FAMILIES
+from service.domain.record import EVENT_ID
 from service.web.kinds_of_problem import KINDS
 
 Json = dict[str, Any]
@@ -35,7 +36,7 @@ TAGS = {
 
 _SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 _ID = {
-    "pattern": "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
+    "pattern": EVENT_ID,
     "example": "019a8f3e-0000-7000-8000-000000000000",
 }
 PATH: dict[str, Json] = {
