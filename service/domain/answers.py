@@ -13,12 +13,12 @@ from service.domain.actors import name_of
 from service.domain.ceasefire import IN_FORCE
 from service.domain.dates import parse_edtf
 from service.domain.kinds import FAMILIES
+from service.domain.pledge import UNMET
 from service.domain.subject import SubjectKey
 from service.domain.timeline import RULES_VERSION
 
 Json = dict[str, Any]
 _LIVE = frozenset({"standing", "conditional", "partly_delivered", "overdue"})
-_UNMET = frozenset({"outstanding", "failed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def independent_sources(references: Iterable[Json]) -> int:
 def commitment(key: SubjectKey, state: Json, references: list[Json], rivals: list[Json], moment: Moment) -> Json:
     """What one actor has promised, in the terms that stand."""
     conditions = conditions_at(key, state, moment)
-    conditional = any(condition["status"] in _UNMET for condition in conditions)
+    conditional = any(condition["status"] in UNMET for condition in conditions)
     status = commitment_status(key, state, moment)
     age = _age(state["last_stated"], moment)
     return {
@@ -116,7 +116,7 @@ def commitment_status(key: SubjectKey, state: Json, moment: Moment) -> str:
     status: str = state["status"]
     if status != "conditional" or key.coalition not in moment.in_force:
         return status
-    if any(condition["status"] in _UNMET for condition in conditions_at(key, state, moment)):
+    if any(condition["status"] in UNMET for condition in conditions_at(key, state, moment)):
         return status
     starts = state["starts"]
     return "overdue" if starts and parse_edtf(starts).latest < moment.as_of else "standing"

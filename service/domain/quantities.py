@@ -222,9 +222,7 @@ def add_money(so_far: tuple[Money, ...], more: Money | None) -> tuple[Money, ...
     return tuple(total if old is same else old for old in so_far)
 
 
-def _sum(
-    one: tuple[Decimal | None, Decimal | None], other: tuple[Decimal | None, Decimal | None]
-) -> tuple[Decimal | None, Decimal | None]:
+def _sum(one: Range, other: Range) -> Range:
     """Adds both ends; a lower end that was not stated is zero, an upper end that was not stated stays open."""
     low = (one[0] or Decimal(0)) + (other[0] or Decimal(0))
     high = None if one[1] is None or other[1] is None else one[1] + other[1]
