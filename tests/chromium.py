@@ -55,7 +55,8 @@ def install_package() -> bool:
     apt = shutil.which("apt-get")
     if apt is None or os.geteuid() != 0:
         return False
-    return _succeeds(apt, "update") and _succeeds(apt, "install", "-y", "--no-install-recommends", "chromium")
+    _succeeds(apt, "update")  # fails as a whole where one of its sources does, and may know enough all the same
+    return _succeeds(apt, "install", "-y", "--no-install-recommends", "chromium")
 
 
 def download() -> bool:

@@ -110,6 +110,11 @@ def test_root_installs_the_package_and_is_asked_nothing(root: Machine) -> None:
     ]
 
 
+def test_a_source_of_packages_that_does_not_answer_keeps_none_of_the_others_from_being_used(root: Machine) -> None:
+    root.has("apt-get", f"[ $1 = install ] || exit 100\n{root.making(root.path / 'chromium')}")
+    assert get_browser() == root.path / "chromium"
+
+
 def test_whoever_is_not_root_gets_playwrights_own(machine: Machine) -> None:
     machine.has_playwright(machine.making(own_place()))
     assert get_browser() == own_place()
