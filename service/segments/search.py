@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
+import orjson
+
 from service.database import Connection, fetch
 from service.domain.actors import codes_named
 
@@ -39,7 +41,8 @@ class Sought:
     @property
     def values(self) -> dict[str, Any]:
         """As the condition takes them."""
-        return {"words": list(self.words), "codes": list(self.codes)}
+        written = [orjson.dumps(word).decode()[1:-1] for word in self.words]  # as JSON has them: quotes are escaped
+        return {"words": list(self.words), "codes": list(self.codes), "written": written}
 
 
 def parse_sought(text: str | None) -> Sought:
@@ -66,27 +69,41 @@ def _each(names: Sequence[str], form: str) -> str:
 
 
 _IS_TEXT = " || ".join(f'@.key == "{name}"' for name in _OF_EACH)
-HOLDS = f"""(cardinality(%(words)s::text[]) = 0 OR EXISTS (
-    SELECT FROM json_to_record(coalesce(s.content, e.body))
-        AS said(subject text, summary text, quote text, place text, said_by json, body json)
-    CROSS JOIN LATERAL json_to_record(said.body) AS body({_each(_LINES, "{} text")}, {_each(_LISTS, "{} jsonb")})
+_UNFOLDED = "^[ -~\\u2010\\u2012-\\u2015\\u2018-\\u201f]*$"  # with typographers' dashes and quotation marks
+# In plain JSON of letters that need no folding every word has to stand somewhere: most statements are left out by that
+# alone, without being taken apart. `OFFSET 0` keeps each of the texts from being made once for each of its uses.
+HOLDS = f"""(cardinality(%(words)s::text[]) = 0 OR (
+    SELECT CASE WHEN EXISTS (
+        SELECT FROM unnest(%(written)s::text[], %(codes)s::text[]) AS sought(word, codes)
+        WHERE strpos(stated.plain, sought.word) = 0 AND NOT s.actors && string_to_array(sought.codes, ',')
+    ) THEN false ELSE EXISTS (
+        SELECT FROM json_to_record(coalesce(s.content, e.body))
+            AS said(subject text, summary text, quote text, place text, said_by json, body json)
+        CROSS JOIN LATERAL json_to_record(said.body) AS body({_each(_LINES, "{} text")}, {_each(_LISTS, "{} jsonb")})
+        CROSS JOIN LATERAL (
+            SELECT concat_ws(' ', said.subject, said.summary, said.quote, said.place, said.said_by->>'name',
+                             said.said_by->>'post', array_to_string(s.actors, ' '), {_each(_LINES, "body.{}")},
+                             CASE WHEN num_nonnulls({_each(_LISTS, "body.{}")}) > 0 THEN (
+                SELECT string_agg(found.one #>> '{{}}', ' ')
+                FROM (SELECT jsonb_build_array({_each(_LISTS, "body.{}")})) listed(them)
+                CROSS JOIN LATERAL (
+                    SELECT jsonb_path_query(them, '$[*][*] ? (@.type() == "string")') UNION ALL
+                    SELECT jsonb_path_query(
+                        them, '$[*][*] ? (@.type() == "object").keyvalue() ? ({_IS_TEXT}).value')
+                ) found(one)
+            ) END) AS plain OFFSET 0
+        ) whole
+        CROSS JOIN LATERAL (SELECT {_folded("whole.plain")} AS text OFFSET 0) told
+        WHERE NOT EXISTS (
+            SELECT FROM unnest(%(words)s::text[], %(codes)s::text[]) AS sought(word, codes)
+            WHERE strpos(told.text, sought.word) = 0 AND NOT s.actors && string_to_array(sought.codes, ',')
+        )
+    ) END
+    FROM (SELECT coalesce(s.content, e.body)::text AS json OFFSET 0) written
     CROSS JOIN LATERAL (
-        SELECT concat_ws(' ', said.subject, said.summary, said.quote, said.place, said.said_by->>'name',
-                         said.said_by->>'post', array_to_string(s.actors, ' '), {_each(_LINES, "body.{}")},
-                         CASE WHEN num_nonnulls({_each(_LISTS, "body.{}")}) > 0 THEN (
-            SELECT string_agg(found.one #>> '{{}}', ' ')
-            FROM (SELECT jsonb_build_array({_each(_LISTS, "body.{}")})) listed(them)
-            CROSS JOIN LATERAL (
-                SELECT jsonb_path_query(them, '$[*][*] ? (@.type() == "string")') UNION ALL
-                SELECT jsonb_path_query(them, '$[*][*] ? (@.type() == "object").keyvalue() ? ({_IS_TEXT}).value')
-            ) found(one)
-        ) END) AS plain
-    ) whole
-    CROSS JOIN LATERAL (SELECT {_folded("whole.plain")} AS text) told
-    WHERE NOT EXISTS (
-        SELECT FROM unnest(%(words)s::text[], %(codes)s::text[]) AS sought(word, codes)
-        WHERE strpos(told.text, sought.word) = 0 AND NOT s.actors && string_to_array(sought.codes, ',')
-    )
+        SELECT CASE WHEN octet_length(json) = length(json) OR json ~ '{_UNFOLDED}' THEN lower(json) END AS plain
+        OFFSET 0
+    ) stated
 ))"""
 """That the statement `s`, recorded as the event `e`, holds all that is sought."""
 
