@@ -5,6 +5,7 @@ import copy
 import http.client
 import json
 import socket
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +19,9 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from service.access import hash_token
+from service.domain.errors import Invalid
 from service.main import create_app
+from service.web.writing import parse_batch
 from tests.conftest import fresh_database
 from tests.processes import PATIENCE, open_folder, serving
 from tests.profiles import histories
@@ -258,6 +261,16 @@ def test_a_batch_whose_last_row_is_refused_records_nothing(world: World) -> None
     check_problem(world.client.post("/v1/statements/batch", json=[*rows, unregistered]), 422)
     assert world.head == head
     assert world.client.get("/v1/subjects/willing/pledge/row-0").status_code == 404
+
+
+def test_of_very_many_faults_the_number_is_told_and_soon() -> None:
+    body = json.dumps([statement() | {f"unknown-{number}": 1 for number in range(300)}] * 1000).encode()
+    began = time.process_time()
+    with pytest.raises(Invalid) as refused:
+        parse_batch(body)
+    assert time.process_time() - began < 1.5, "others wait meanwhile"
+    (fault,) = refused.value.faults
+    assert (fault.code, "300,000 places" in fault.detail) == ("too_many_faults", True)
 
 
 @pytest.mark.parametrize("rows", [[], [statement()] * 1001], ids=["none", "too many"])

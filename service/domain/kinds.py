@@ -91,11 +91,15 @@ def read_event(content: bytes | str, kind: str) -> Event:
 _HIDDEN = frozenset(KINDS) | {"function-after", "function-before", "function-wrap", "tagged-union"}
 
 
+_MOST_LISTED = 10_000
 _LONGEST_NAME = 200  # characters: what was sent is not repeated at length
 
 
 def invalid(error: ValidationError, *, pointer: str = "") -> Invalid:
-    """Pydantic's findings as faults, without what was sent."""
+    """Pydantic's findings as faults, without what was sent; the first of them, or of very many their number alone."""
+    if error.error_count() > _MOST_LISTED:  # to list them takes longer than to find them
+        detail = f"Something is wrong at {error.error_count():,} places; send less at first, to see what it is."
+        return Invalid(detail, Fault(pointer, "too_many_faults", detail))
     found = error.errors(include_url=False, include_input=False)[:50]
     faults = tuple(_fault(pointer + _path(one["loc"]), one["type"], one["msg"], one.get("ctx", {})) for one in found)
     return Invalid("The request is not valid; see `errors` for where and why.", *_without_consequences(faults))
