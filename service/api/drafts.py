@@ -237,8 +237,7 @@ async def approve_draft(request: Request, draft_id: str) -> Response:
 )
 async def return_draft(request: Request, draft_id: str) -> Response:
     """Gives a draft back to its author, and says what has to be changed."""
-    change = await _decide(request, draft_id, Role.APPROVER)
-    return await _settle(change, draft_id, DraftState.RETURNED, parse_body(Rejection, change.body).reason)
+    return await _close(request, draft_id, DraftState.RETURNED, Role.APPROVER, Rejection)
 
 
 @router.post(
@@ -248,8 +247,7 @@ async def return_draft(request: Request, draft_id: str) -> Response:
 )
 async def reject_draft(request: Request, draft_id: str) -> Response:
     """Says that a draft is not recorded, and why."""
-    change = await _decide(request, draft_id, Role.APPROVER)
-    return await _settle(change, draft_id, DraftState.REJECTED, parse_body(Rejection, change.body).reason)
+    return await _close(request, draft_id, DraftState.REJECTED, Role.APPROVER, Rejection)
 
 
 @router.post(
@@ -261,11 +259,15 @@ async def reject_draft(request: Request, draft_id: str) -> Response:
 )
 async def withdraw_draft(request: Request, draft_id: str) -> Response:
     """Takes one's own draft back."""
-    change = await _decide(request, draft_id, Role.CONTRIBUTOR)
-    return await _settle(change, draft_id, DraftState.WITHDRAWN, parse_body(Decision, change.body).reason)
+    return await _close(request, draft_id, DraftState.WITHDRAWN, Role.CONTRIBUTOR, Decision)
 
 
-async def _settle(change: Change, draft_id: str, state: DraftState, reason: str | None) -> Response:
+async def _close(
+    request: Request, draft_id: str, state: DraftState, needed: Role, asked: type[Decision | Rejection]
+) -> Response:
+    """Takes a draft out of the queue without recording it."""
+    change = await _decide(request, draft_id, needed)
+    reason = parse_body(asked, change.body).reason
     one, replayed = await change.served.drafts.settle(
         draft_id, state, by=change.caller.owner, reason=reason, retry=change.retry, dry_run=change.dry_run
     )
