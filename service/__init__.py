@@ -10,7 +10,8 @@ The rooms, in the order in which a request flows through them:
     drafts        what waits for a second editor, and what becomes of it
     once          what is kept beside the log is changed once, however often that is sent
     record        the write path: appends what was prepared, in one transaction; `submission`: what is asked of it
-    preparing     what a batch would record: decided on and re-folded, before the gate where enough is known
+    preparing     what a batch would record: decided on and re-folded, before the gate where enough is known; `keys`
+                  by which a request that is sent again is known
     trial         what recording something would come to, with nothing recorded
     feed          the log, live, to whoever listens
     webhooks      the log, sent to whoever subscribed to it

@@ -18,13 +18,12 @@ from service.access import hash_token
 from service.database import Connection, Pool
 from service.domain.answers import Json
 from service.domain.errors import Refused, Unavailable
+from service.keys import find_answer, keep_change, reused, still_running
 from service.log.append import TAKE_GATE
-from service.record import find_kept, reused, still_running
 from service.submission import Retry
 
 _SEED_BYTES = 16
 _TAKE_TURN = b"SELECT pg_advisory_xact_lock(%s)"
-_KEEP = b"INSERT INTO idempotency (client, key, digest, position, answer) VALUES (%s, %s, %s, 0, %s)"
 _HELD = "Another transaction keeps the database from changing this; nothing was done. Try again in a moment."
 
 
@@ -55,7 +54,7 @@ async def do_once(
             await connection.execute(TAKE_GATE.encode())  # so that no statement is recorded under the key meanwhile
             if await find_done(connection, retry) is not None:
                 raise reused()
-            await connection.execute(_KEEP, (retry.client, retry.key, retry.digest, orjson.dumps(content)))
+            await keep_change(connection, retry, orjson.dumps(content))
             return Done(content, replayed=False)
     except psycopg.errors.LockNotAvailable:
         raise Unavailable(_HELD) from None
@@ -63,12 +62,10 @@ async def do_once(
 
 async def find_done(connection: Connection, retry: Retry) -> Json | None:
     """What an earlier try was answered; raises `Invalid` where the key is another request's."""
-    kept = (await find_kept(connection, retry.client, [retry.key])).get(retry.key)
-    if kept is None:
+    answer = await find_answer(connection, retry)
+    if answer is None:
         return None
-    if kept.digest != retry.digest:
-        raise reused()
-    content: Json = orjson.loads(kept.answer.content)
+    content: Json = orjson.loads(answer.content)
     return content
 
 

@@ -22,7 +22,8 @@ import psycopg
 from psycopg_pool import PoolTimeout
 
 from service.database import Connection, Pool
-from service.domain.errors import Fault, Invalid, RegistryError, Running, Unavailable
+from service.domain.errors import RegistryError, Unavailable
+from service.keys import FIND_KEPT, Kept, keep_each, reused, still_running
 from service.log import append
 from service.log.append import Head, Tail
 from service.preparing import Mark, Prepared, Standing
@@ -33,17 +34,6 @@ _LOGGER = logging.getLogger(__name__)
 _LANES = 2  # while the database writes one batch, the next is prepared
 _MOST_EVENTS = 1000  # in one transaction: bounds its length, and so the wait of whoever comes next
 _LAST_SECONDS = 0.5  # at the end, for writes whose clients have been waited for already
-
-
-class Kept(NamedTuple):
-    """What is kept under a key: what was sent with it, and what it was answered."""
-
-    digest: bytes
-    answer: Answer
-
-
-def _kept(digest: bytes, position: int, content: bytes) -> Kept:
-    return Kept(bytes(digest), Answer(bytes(content), position, replayed=True))
 
 
 class _Begun(NamedTuple):
@@ -265,7 +255,7 @@ class Recorder:
             await prepared.versions.write(connection)
             await prepared.changes.write(connection)
             if keys:
-                await connection.execute(_KEEP_ANSWERS, _answer_columns(keys))
+                await keep_each(connection, keys)
             await connection.execute("COMMIT")
         self._standing.wrote(prepared, Mark(tail.frontier, begun.background.build), tail.appended[-1].recorded_at)
         return outcomes
@@ -320,7 +310,7 @@ async def _open(connection: Connection, batch: Sequence[Submission]) -> _Begun:
         found = await connection.cursor(binary=True).execute(FIND_BACKGROUND, (slugs, slugs))
         kept = connection.cursor(binary=True)
         if retries:
-            await kept.execute(_FIND_ANSWERS, ([one.client for one in retries], [one.key for one in retries]))
+            await kept.execute(FIND_KEPT, ([one.client for one in retries], [one.key for one in retries]))
         row = await head.fetchone()
         if row is None:
             raise Unavailable("The log has no head row: run `./run migrate`.")
@@ -328,7 +318,7 @@ async def _open(connection: Connection, batch: Sequence[Submission]) -> _Begun:
         return _Begun(
             head=Head.of(row),
             background=Background.of(await found.fetchall()),
-            stored={(client, key): _kept(*row) for client, key, *row in answers},
+            stored={(client, key): Kept.of(*row) for client, key, *row in answers},
         )
 
 
@@ -362,42 +352,3 @@ def _without_retries(
         else:
             outcomes.append((one, known[0][1][1]))
     return fresh, outcomes
-
-
-def still_running() -> Running:
-    """Another request with the same key is under way."""
-    return Running("A request with this Idempotency-Key is still running; try again shortly.")
-
-
-def reused() -> Invalid:
-    """A key that belongs to another request."""
-    detail = "This Idempotency-Key was used for another request; take a new key."
-    return Invalid(detail, Fault("/header/idempotency-key", "reused", detail))
-
-
-async def find_kept(connection: Connection, client: str, keys: Sequence[str]) -> dict[str, Kept]:
-    """What is kept under those of a client's keys that have been used."""
-    rows = await connection.cursor(binary=True).execute(_FIND_ANSWERS, ([client] * len(keys), list(keys)))
-    return {key: _kept(*row) for _, key, *row in await rows.fetchall()}
-
-
-def _answer_columns(
-    keys: Sequence[tuple[Retry, Answer]],
-) -> tuple[list[str], list[str], list[bytes], list[int], list[bytes]]:
-    return (
-        [retry.client for retry, _ in keys],
-        [retry.key for retry, _ in keys],
-        [retry.digest for retry, _ in keys],
-        [answer.position for _, answer in keys],
-        [answer.content for _, answer in keys],
-    )
-
-
-_FIND_ANSWERS = """
-SELECT i.client, i.key, i.digest, i.position, i.answer
-FROM unnest(%b::text[], %b::text[]) AS asked(client, key) JOIN idempotency i USING (client, key)
-"""
-_KEEP_ANSWERS = """
-INSERT INTO idempotency (client, key, digest, position, answer)
-SELECT * FROM unnest(%b::text[], %b::text[], %b::bytea[], %b::bigint[], %b::bytea[])
-"""

@@ -24,12 +24,12 @@ from service.domain.telling_dates import tell_occurred
 from service.forms.fields import ordered
 from service.forms.pasting.faults import for_pasting
 from service.forms.told import tell_content
+from service.keys import find_kept
 from service.load.checked import Bad, Checked, Good, LeftOut, Spool
 from service.load.checking import beside, check
 from service.log.codec import prepare
 from service.reading.mapping import Mapping
 from service.reading.opening import Form, open_rows
-from service.record import find_kept
 from service.segments.similar import Similar, find_similar_to_each
 from service.submission import Recorded, Retry, Submission
 from service.trial import try_out

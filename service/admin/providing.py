@@ -13,7 +13,7 @@ from service.admin.guarding import SIGN_IN, local_path, pages
 from service.admin.pages import see
 from service.admin.signing_in import sign_in_again, visitor_of, with_session
 from service.domain.errors import Fault, Unknown
-from service.web.cookies import find_kept, keep
+from service.web.cookies import find_cookie, keep
 from service.web.serving import connections, lifetime, services
 
 BEGIN, BACK = f"{SIGN_IN}/provider", f"{SIGN_IN}/provider/back"
@@ -51,7 +51,7 @@ async def begin(request: Request) -> Response:
 async def come_back(request: Request) -> Response:
     """Signs in whoever the provider vouches for, and leads on."""
     served, provider = services(request), _provider(request)
-    secret, _, path = (find_kept(request, served.settings.public_url, _COOKIE) or "").partition(".")
+    secret, _, path = (find_cookie(request, served.settings.public_url, _COOKIE) or "").partition(".")
     on = local_path(unquote(path))
     try:
         who = await provider.finish(secret, _back(request), dict(request.query_params))

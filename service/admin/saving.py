@@ -19,7 +19,8 @@ from service.domain.errors import Fault, Invalid, RegistryError, Running
 from service.domain.statement import Event, Statement, Text
 from service.domain.telling import Effect, tell
 from service.domain.telling_dates import tell_day
-from service.record import Recorder, find_kept
+from service.keys import find_kept
+from service.record import Recorder
 from service.segments.similar import Similar
 from service.submission import Answer, Retry, Submission
 from service.trial import Trial, try_out

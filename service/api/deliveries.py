@@ -16,8 +16,8 @@ from service.database import Connection
 from service.domain.answers import Json
 from service.domain.dates import parse_instant, render_instant
 from service.domain.errors import Refused
+from service.keys import still_running
 from service.once import Done
-from service.record import still_running
 from service.web.asking import read_query
 from service.web.bodies import read_no_body
 from service.web.describing import NEXT_PAGE, Answer, documented, view

@@ -15,10 +15,10 @@ from service.domain.decide import Known
 from service.domain.errors import Fault, Invalid
 from service.domain.kinds import parse_event, parse_statement
 from service.domain.statement import Event, canonical
+from service.keys import Kept, find_kept
 from service.load.checked import Bad, Checked, Good, LeftOut, Spool
 from service.reading.occurrences import Occurrences
 from service.reading.row import Row, Rows
-from service.record import Kept, find_kept
 from service.segments.effective import find_registered, load_known
 
 One = TypeVar("One")

@@ -19,15 +19,15 @@ from service.domain.errors import Fault, Faulty, RegistryError, Running, Unavail
 from service.domain.kinds import parse_event, read_event
 from service.domain.statement import Event, Statement
 from service.domain.subject import keys_of
+from service.keys import find_answer, keep_claim
 from service.load.checked import Bad, Checked, Good, LeftOut, Spool, size_of
 from service.load.checking import check, in_parts
 from service.load.room import room_on_disk
 from service.load.touched import Touched
-from service.log.claims import keep_claim
 from service.log.codec import Entry, commit
 from service.reading.occurrences import Occurrences
 from service.reading.row import Rows
-from service.record import Outcome, Recorder, find_kept, reused
+from service.record import Outcome, Recorder
 from service.segments.effective import find_registered
 from service.segments.similar import find_similar_to_each
 from service.submission import Answer, Retry, Submission, render_id
@@ -88,12 +88,9 @@ class Import:
 
     async def _find_claim(self, claim: Retry) -> None:
         async with self.importer.pool.connection() as connection:
-            kept = (await find_kept(connection, claim.client, [claim.key])).get(claim.key)
-        if kept is None:
-            return
-        if kept.digest != claim.digest:
-            raise reused()
-        self.claim, self.since = None, kept.answer.position
+            answer = await find_answer(connection, claim)
+        if answer is not None:
+            self.claim, self.since = None, answer.position
 
     @property
     def replayed(self) -> bool:
@@ -103,7 +100,7 @@ class Import:
     async def _keep_claim(self, claim: Retry) -> None:
         """Keeps the key of a file in which there is nothing to record; raises where another has just taken it."""
         async with self.importer.pool.connection() as connection:
-            if await keep_claim(connection, client=claim.client, key=claim.key, digest=claim.digest):
+            if await keep_claim(connection, claim):
                 self.claim = None
                 return
         await self._find_claim(claim)

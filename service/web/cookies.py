@@ -27,7 +27,7 @@ def keep(request: Request, response: Response, public_url: str, name: str, value
     )  # fmt: skip
 
 
-def find_kept(request: Request, public_url: str, name: str) -> str | None:
+def find_cookie(request: Request, public_url: str, name: str) -> str | None:
     """What the browser keeps for us under a name, or None."""
     full = f"__Host-{name}" if is_secure(request, public_url) else name
     return (request.cookies.get(full) or None) if "cookie" in request.headers else None

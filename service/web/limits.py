@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.access import Caller
-from service.web.cookies import SESSION, find_kept
+from service.web.cookies import SESSION, find_cookie
 from service.web.metrics import Metrics
 from service.web.problems import problem, unreachable
 from service.web.serving import Services, find_session, token_in
@@ -178,7 +178,7 @@ def _shown_in(scope: Scope, served: Services) -> tuple[bool, str] | None:
             secret = token_in(value.decode("latin-1"))
             return None if secret is None else (True, secret)
         has_cookie = has_cookie or name == b"cookie"
-    kept = find_kept(Request(scope), served.settings.public_url, SESSION) if has_cookie else None
+    kept = find_cookie(Request(scope), served.settings.public_url, SESSION) if has_cookie else None
     return None if kept is None else (False, kept)
 
 

@@ -24,7 +24,7 @@ from service.load.room import Places
 from service.record import Recorder
 from service.segments.named import Naming
 from service.settings import Settings
-from service.web.cookies import CROSS_SITE, SESSION, find_kept, is_cross_site
+from service.web.cookies import CROSS_SITE, SESSION, find_cookie, is_cross_site
 from service.web.metrics import Metrics
 from service.webhooks.courier import Courier
 
@@ -172,7 +172,7 @@ def token_in(authorization: str) -> str | None:
 def secret_of(request: Request) -> str:
     """By what an authorised caller was known: a token, or the session of a person."""
     given = request.headers.get("authorization")
-    secret = find_kept(request, services(request).settings.public_url, SESSION) if given is None else token_in(given)
+    secret = find_cookie(request, services(request).settings.public_url, SESSION) if given is None else token_in(given)
     assert secret is not None
     return secret
 
@@ -196,7 +196,7 @@ async def find_person(request: Request, served: Services) -> Caller | None:
     A browser sends the cookie along whoever asks it to: what would change something has to come from our own pages,
     else it raises `Forbidden`.
     """
-    secret = find_kept(request, served.settings.public_url, SESSION)
+    secret = find_cookie(request, served.settings.public_url, SESSION)
     if secret is None:
         return None
     if request.method not in SAFE and is_cross_site(request, served.settings.public_url):
