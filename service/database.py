@@ -73,7 +73,6 @@ async def open_pool(url: str, *, size: int, longest: int | None = None) -> Async
         timeout=10,
         kwargs={"autocommit": True},
         configure=configure,
-        check=None,
     )
     try:
         await pool.open(wait=True, timeout=15)

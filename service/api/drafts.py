@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from starlette.responses import Response
 
@@ -82,13 +82,13 @@ async def get_drafts(request: Request) -> Response:
 @router.get(
     "/v1/drafts/{draft_id}",
     operation_id="getDraft",
+    dependencies=[Depends(takes_no_parameters)],
     openapi_extra=documented(
         answers=sent("The draft.", {JSON: DraftAnswer}, links=_DECISIONS), refuses=[404], role=Role.CONTRIBUTOR
     ),
 )
 async def get_draft(request: Request, draft_id: str) -> Response:
     """One draft; while it waits, with what approving it now would come to."""
-    await takes_no_parameters(request)
     caller = await authorise(request, Role.CONTRIBUTOR)
     served = services(request)
     one = await _visible(request, caller, draft_id)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from starlette.responses import Response
 
@@ -81,11 +81,11 @@ async def get_tokens(request: Request) -> Response:
 @router.get(
     "/v1/tokens/{token_id}",
     operation_id="getToken",
+    dependencies=[Depends(takes_no_parameters)],
     openapi_extra=documented(answers=sent("The token.", {JSON: TokenAnswer}), refuses=[404], role=Role.ADMIN),
 )
 async def get_one_token(request: Request, token_id: str) -> Response:
     """One token, without its secret."""
-    await takes_no_parameters(request)
     await authorise(request, Role.ADMIN)
     async with connections(request).connection() as connection:
         found = await get_token(connection, token_id)
@@ -95,13 +95,13 @@ async def get_one_token(request: Request, token_id: str) -> Response:
 @router.get(
     "/v1/me",
     operation_id="getMe",
+    dependencies=[Depends(takes_no_parameters)],
     openapi_extra=documented(
         answers=sent("The token's owner and role.", {JSON: Me}, links={"getToken": _THIS_TOKEN}), role=Role.READER
     ),
 )
 async def get_me(request: Request) -> Response:
     """In whose name the request was sent, and what that allows."""
-    await takes_no_parameters(request)
     caller = await authorise(request, Role.READER)
     shown = None
     if caller.token_id is not None:

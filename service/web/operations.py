@@ -1,6 +1,6 @@
 """What whoever runs the service asks of it: is it alive, can it work, which version is it, how much has it done."""
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
@@ -58,11 +58,11 @@ class Version(BaseModel):
 @router.get(
     "/version",
     operation_id="getVersion",
+    dependencies=[Depends(takes_no_parameters)],
     openapi_extra=documented(answers=sent("The versions.", {JSON: Version}), refuses=[400], open_to_all=True),
 )
 async def get_version(request: Request) -> Response:
     """Which version this is, of the code, the schema and the rules that make its answers."""
-    await takes_no_parameters(request)
     served = services(request)
     rules = moment_of(served, served.clock()).rules
     return send(request, {"version": VERSION, "schema": present_revision(), "rules_version": rules})
@@ -71,6 +71,7 @@ async def get_version(request: Request) -> Response:
 @router.get(
     "/metrics",
     operation_id="getMetrics",
+    dependencies=[Depends(takes_no_parameters), Depends(may_read)],
     openapi_extra=documented(
         answers=sent("Figures, as Prometheus reads them.", {"text/plain": TEXT}),
         limited=False,
@@ -78,8 +79,6 @@ async def get_version(request: Request) -> Response:
 )
 async def get_metrics(request: Request) -> Response:
     """How much has been done, for Prometheus. It tells how the register is used, and so is as open as reading."""
-    await takes_no_parameters(request)
-    await may_read(request)
     served = services(request)
     async with served.pool.connection() as connection:
         size, lag = await read_size(connection), await read_lag(connection)
