@@ -1,7 +1,9 @@
 """A registry under test: the real application over a real database, and short ways to say what was stated."""
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -11,7 +13,7 @@ from starlette.testclient import TestClient
 from service.access import hash_token
 from service.database import Pool, open_pool
 from service.domain.coalition import CoalitionRegistered
-from service.domain.kinds import parse_event
+from service.domain.kinds import KINDS, parse_event
 from service.ids import new_event_id
 from service.log.codec import Entry, prepare
 from service.main import create_app
@@ -19,6 +21,7 @@ from service.record import Recorder
 from service.settings import Settings
 from service.submission import Recorded, Submission
 
+GOLDEN = Path(__file__).parent / "golden"
 TOKEN = "pr_test_admin"
 Json = dict[str, Any]
 
@@ -85,6 +88,10 @@ def statement(kind: str = "pledge.stated", **changes: Any) -> Json:
     }
     if kind in bodies:
         said["body"] = bodies[kind]
+    elif KINDS[kind].model_fields["body"].is_required():
+        said["body"] = json.loads((GOLDEN / f"{kind}.v{KINDS[kind].version}.json").read_text("utf-8"))["content"][
+            "body"
+        ]
     return said | changes
 
 
