@@ -136,7 +136,7 @@ def _field(name: str, info: FieldInfo, hint: Any, model: type[BaseModel]) -> Fie
     return replace(
         made,
         label=label_of(name, info.title),
-        hint=HINTS.get(name, told),
+        hint=HINTS.get(f"{model.__name__}.{name}", HINTS.get(name, told)),
         required=info.is_required(),
         most=_most(info.metadata) or made.most,
         default=_in_words(default),

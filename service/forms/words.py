@@ -56,6 +56,7 @@ HINTS: Final = {
     "occurred": "The day of the speech or the deed, not of the report.",
     "basis": "",
     "actor": "On whose behalf. Leave it out where the report itself speaks and names nobody.",
+    "Participant.actor": "For whom they take part.",
     "official": "No: a voice that does not speak for the state, such as a television presenter.",
     "summary": "",
     "firmness": "As firm as this statement makes it, weakest first.",
