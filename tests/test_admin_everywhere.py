@@ -23,7 +23,8 @@ from service.domain.kinds import STATEMENTS
 from service.domain.statement import Statement
 from service.forms.fields import Field, Widget, fields_of, kind_of
 from service.main import create_app
-from service.web.serving import SAFE, Door
+from service.web.callers import SAFE
+from service.web.serving import Door
 from service.web.writing import NOTES
 from tests.conftest import fresh_database
 from tests.pages import Sheet, read

@@ -14,7 +14,8 @@ from service.admin.pages import render, see
 from service.admin.signing_in import faults_of_password
 from service.admin.typed import faults_at, parse_typed, read_form
 from service.domain.errors import Fault, Invalid
-from service.web.serving import connections, lifetime, services
+from service.web.callers import lifetime
+from service.web.serving import connections, services
 
 router = pages()
 

@@ -10,8 +10,9 @@ from starlette.types import Receive, Scope, Send
 from service.access import Caller, Role
 from service.admin.pages import is_page, see
 from service.drafts.queue import count_waiting
+from service.web.callers import SAFE, Forbidden, Unauthenticated, check_role, find_person
 from service.web.cookies import CROSS_SITE, is_cross_site
-from service.web.serving import SAFE, Door, Forbidden, Unauthenticated, check_role, find_person, services
+from service.web.serving import Door, services
 
 SIGN_IN = "/admin/sign-in"
 

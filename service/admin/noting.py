@@ -37,8 +37,9 @@ from service.forms.reading import Data, Filled, fill_form, read_form
 from service.forms.shown import Page, show
 from service.forms.told import Compared, compare, tell_content
 from service.segments.similar import Similar, find_similar
+from service.web.callers import SAFE
 from service.web.problems import status_of
-from service.web.serving import SAFE, Services, services
+from service.web.serving import Services, services
 from service.web.writing import NOTES, Write, read_note
 
 router = pages()

@@ -23,7 +23,8 @@ from service.admin.pages import render, see
 from service.admin.typed import Form, faults_at, read_form
 from service.database import Connection
 from service.domain.errors import Fault, Invalid, Refused
-from service.web.serving import connections, lifetime, services
+from service.web.callers import lifetime
+from service.web.serving import connections, services
 
 PATH = "/admin/people"
 PAGE_ROWS = 25

@@ -13,8 +13,9 @@ from service.admin.guarding import SIGN_IN, local_path, pages
 from service.admin.pages import see
 from service.admin.signing_in import sign_in_again, visitor_of, with_session
 from service.domain.errors import Fault, Unknown
+from service.web.callers import lifetime
 from service.web.cookies import find_cookie, keep
-from service.web.serving import connections, lifetime, services
+from service.web.serving import connections, services
 
 BEGIN, BACK = f"{SIGN_IN}/provider", f"{SIGN_IN}/provider/back"
 _COOKIE = "registry_provider"

@@ -25,8 +25,9 @@ from service.domain.statement import Text
 from service.drafts.queue import decides, find_visible, list_beside, list_versions
 from service.drafts.stored import Draft, DraftState, Wanted, list_drafts
 from service.web.asking import read_query
+from service.web.callers import check_role
 from service.web.problems import status_of
-from service.web.serving import check_role, connections, services
+from service.web.serving import connections, services
 from service.web.submitting import content_of
 
 PATH = "/admin/review"

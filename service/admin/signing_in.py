@@ -19,9 +19,10 @@ from service.admin.pages import render, see
 from service.admin.typed import Form, faults_at, parse_typed, read_form
 from service.domain.errors import Fault, Invalid, Refused
 from service.domain.statement import Line
+from service.web.callers import find_person, lifetime
 from service.web.cookies import SESSION, keep
 from service.web.limits import network_of
-from service.web.serving import connections, find_person, lifetime, services
+from service.web.serving import connections, services
 
 router = pages()
 

@@ -20,7 +20,8 @@ from service.domain.errors import Fault, Invalid, Refused, Unknown
 from service.domain.statement import Line
 from service.once import do_secretly
 from service.submission import Retry
-from service.web.serving import connections, secret_of, services
+from service.web.callers import secret_of
+from service.web.serving import connections, services
 
 PATH = "/admin/tokens"
 STATES = tuple(TokenState)

@@ -14,9 +14,10 @@ from service.domain.actors import Actor, find_actors
 from service.segments.query import basis_at
 from service.web.asking import basis_of, find_point, moment_of, read_query
 from service.web.atom import wants_feed
+from service.web.callers import may_read
 from service.web.describing import NEXT_PAGE, documented, view
 from service.web.sending import answer, next_page, page_size
-from service.web.serving import Door, may_read, services
+from service.web.serving import Door, services
 
 router = APIRouter(tags=["actors"], dependencies=[Depends(may_read)], route_class=Door)
 

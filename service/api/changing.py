@@ -17,9 +17,10 @@ from service.once import Done, do_once, do_secretly
 from service.submission import Retry
 from service.web.asking import read_query
 from service.web.bodies import read_body
+from service.web.callers import authorise, secret_of
 from service.web.describing import Answer, documented
 from service.web.sending import JSON
-from service.web.serving import Services, authorise, secret_of, services
+from service.web.serving import Services, services
 
 UNKEPT = ("Cache-Control",)
 REPLAYED = "Idempotency-Replayed"

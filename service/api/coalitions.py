@@ -16,10 +16,11 @@ from service.segments.mementos import Page
 from service.segments.query import References, Scope, Span, spans_at
 from service.web.asking import Asked, basis_of, read_query
 from service.web.atom import wants_feed
+from service.web.callers import may_read
 from service.web.describing import NEXT_PAGE, documented, page_with_past, view
 from service.web.mementos import past_of
 from service.web.sending import answer
-from service.web.serving import Door, Services, may_read, services
+from service.web.serving import Door, Services, services
 
 router = APIRouter(tags=["coalitions"], dependencies=[Depends(may_read)], route_class=Door)
 

@@ -18,10 +18,11 @@ from service.segments.mementos import Page
 from service.segments.query import Scope
 from service.web.asking import Asked, basis_of, read_query
 from service.web.atom import wants_feed
+from service.web.callers import may_read
 from service.web.describing import NEXT_PAGE, Answer, documented, page_with_past, view
 from service.web.mementos import past_of
 from service.web.sending import answer
-from service.web.serving import Door, may_read, services
+from service.web.serving import Door, services
 
 router = APIRouter(tags=["commitments"], dependencies=[Depends(may_read)], route_class=Door)
 

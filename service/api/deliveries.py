@@ -20,10 +20,11 @@ from service.keys import still_running
 from service.once import Done
 from service.web.asking import read_query
 from service.web.bodies import read_no_body
+from service.web.callers import authorise
 from service.web.describing import NEXT_PAGE, Answer, documented, view
 from service.web.fields import members_of
 from service.web.sending import JSON
-from service.web.serving import Door, Services, authorise, connections
+from service.web.serving import Door, Services, connections
 from service.webhooks.by_hand import get_delivery, prepare_by_hand
 from service.webhooks.deliveries import Delivery, count_deliveries, find_delivery, list_deliveries
 from service.webhooks.subscriptions import Subscription, get_subscription

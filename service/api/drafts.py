@@ -21,13 +21,14 @@ from service.domain.statement import Line, Slug, Text
 from service.drafts.queue import decides, find_visible
 from service.drafts.stored import Draft, DraftState, Wanted, count_drafts, list_drafts
 from service.once import Done
-from service.web.asking import read_query
+from service.web.asking import read_query, takes_no_parameters
 from service.web.bodies import find_versions, parse_body, read_body
+from service.web.callers import authorise
 from service.web.describing import NEXT_PAGE, Answer, documented, sent, view
 from service.web.fields import members_of
 from service.web.problems import status_of
 from service.web.sending import JSON, PRIVATE, etag_of, send
-from service.web.serving import Door, Services, authorise, connections, services, takes_no_parameters
+from service.web.serving import Door, Services, connections, services
 from service.web.submitting import content_of, tried
 from service.web.writing import WRITE, read_write
 

@@ -21,12 +21,13 @@ from service.segments.heard import Heard, Wanted, check_wanted
 from service.segments.query import beyond_head
 from service.web.asking import AskedView, read_query
 from service.web.atom import wants_feed
+from service.web.callers import may_read
 from service.web.describing import EVENT_STREAM, NEXT_PAGE, Answer, Items, documented, log, view
 from service.web.fields import narrowed
 from service.web.formats import CLOUDEVENTS, FORMATS, no_such_format, wanted_format
 from service.web.limits import CLIENT
 from service.web.sending import REVALIDATE, answer, etag_of, is_known, most_rows, next_page, page_size, rejoined, send
-from service.web.serving import Door, Services, may_read, services
+from service.web.serving import Door, Services, services
 
 router = APIRouter(tags=["events"], dependencies=[Depends(may_read)], route_class=Door)
 

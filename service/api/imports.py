@@ -25,10 +25,11 @@ from service.submission import Retry
 from service.trial import Trial
 from service.web.asking import read_query
 from service.web.bodies import find_key
+from service.web.callers import authorise
 from service.web.describing import TEXT, Answer, Items, documented
 from service.web.formats import FORMATS, wanted_format
 from service.web.sending import JSON, rejoined
-from service.web.serving import LongDoor, Services, authorise, services
+from service.web.serving import LongDoor, Services, services
 from service.web.submitting import tried
 from service.web.uploads import MULTIPART, Form, Upload, receive
 

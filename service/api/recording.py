@@ -20,9 +20,10 @@ from service.submission import Retry
 from service.trial import try_out
 from service.web.asking import read_query
 from service.web.bodies import find_key
+from service.web.callers import authorise
 from service.web.describing import Answer, Links, documented
 from service.web.sending import JSON, etag_of
-from service.web.serving import Services, authorise, services
+from service.web.serving import Services, services
 from service.web.submitting import submission_of, tried
 from service.web.writing import Write
 

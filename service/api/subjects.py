@@ -39,9 +39,10 @@ from service.segments.history import Rectangle, count_events_of, list_events_of,
 from service.segments.query import Scope, basis_at
 from service.web.asking import Asked, basis_of, find_point, moment_of, read_query
 from service.web.atom import wants_feed
+from service.web.callers import may_read
 from service.web.describing import NEXT_PAGE, documented, view
 from service.web.sending import answer, most_rows, next_page, page_size
-from service.web.serving import Door, Services, may_read, services
+from service.web.serving import Door, Services, services
 
 router = APIRouter(tags=["subjects"], dependencies=[Depends(may_read)], route_class=Door)
 

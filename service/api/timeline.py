@@ -46,10 +46,11 @@ from service.web.asking import (
     read_query,
 )
 from service.web.atom import wants_feed
+from service.web.callers import may_read
 from service.web.describing import NEXT_PAGE, documented, view
 from service.web.formats import address_of
 from service.web.sending import answer, kept_for_ever, most_rows, next_page, page_size
-from service.web.serving import Door, may_read, services
+from service.web.serving import Door, services
 
 router = APIRouter(tags=["timeline"], dependencies=[Depends(may_read)], route_class=Door)
 

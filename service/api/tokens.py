@@ -28,12 +28,13 @@ from service.domain.answers import Json
 from service.domain.dates import parse_instant, render_instant
 from service.domain.errors import Unknown
 from service.domain.statement import Line
-from service.web.asking import read_query
+from service.web.asking import read_query, takes_no_parameters
 from service.web.bodies import parse_body, read_no_body
+from service.web.callers import authorise
 from service.web.describing import NEXT_PAGE, Answer, documented, sent, view
 from service.web.fields import members_of
 from service.web.sending import JSON, PRIVATE, send
-from service.web.serving import Door, authorise, connections, takes_no_parameters
+from service.web.serving import Door, connections
 
 router = APIRouter(tags=["tokens"], route_class=Door)
 _THIS_TOKEN = {"token_id": "$response.body#/token/id"}

@@ -28,12 +28,13 @@ from service.database import Connection
 from service.domain.answers import Json
 from service.domain.dates import render_instant
 from service.segments.heard import Wanted
-from service.web.asking import read_query
+from service.web.asking import read_query, takes_no_parameters
 from service.web.bodies import find_versions, parse_body, read_no_body
+from service.web.callers import authorise
 from service.web.describing import NEXT_PAGE, Answer, Described, documented, sent, view
 from service.web.fields import members_of
 from service.web.sending import JSON, PRIVATE, digest_of, revisions_in, send
-from service.web.serving import Door, authorise, connections, takes_no_parameters
+from service.web.serving import Door, connections
 from service.webhooks import subscriptions
 from service.webhooks.by_hand import Description, HookUrl, check_reachable
 from service.webhooks.messages import MEDIA_TYPE, render_secret

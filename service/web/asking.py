@@ -81,6 +81,16 @@ def read_query(request: Request, model: type[Model]) -> Model:
 _UNKNOWN = "extra_forbidden"
 
 
+class _Nothing(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+async def takes_no_parameters(request: Request) -> None:
+    """Unknown parameters are refused, never ignored, also where there is none to know."""
+    if request.scope["query_string"]:
+        read_query(request, _Nothing)
+
+
 async def find_point(asked: Asked, connection: Connection, now: datetime) -> Point:
     """The point that the parameters name; raises `Invalid` with a pointer to the parameter."""
     as_of = min(parse_parameter("as_of", asked.as_of, parse_as_of), LAST) if asked.as_of is not None else now

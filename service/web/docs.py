@@ -12,11 +12,12 @@ from starlette.responses import RedirectResponse, Response
 
 from service.domain.answers import Json
 from service.domain.errors import Unknown
+from service.web.asking import takes_no_parameters
 from service.web.describing import TEXT, Answer, documented, sent
 from service.web.document import Application
 from service.web.formats import by_preference
 from service.web.sending import JSON, send, send_bytes
-from service.web.serving import Door, takes_no_parameters
+from service.web.serving import Door
 
 router = APIRouter(tags=["documents"], dependencies=[Depends(takes_no_parameters)], route_class=Door)
 

@@ -8,9 +8,10 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from service.domain.errors import Unknown
+from service.web.asking import takes_no_parameters
 from service.web.describing import TEXT, documented, sent
 from service.web.sending import send_bytes
-from service.web.serving import Door, takes_no_parameters
+from service.web.serving import Door
 
 
 class Kind(NamedTuple):

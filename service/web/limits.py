@@ -21,16 +21,16 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.access import Caller
+from service.web.callers import SAFE, find_session, token_in
 from service.web.cookies import SESSION, find_cookie
 from service.web.metrics import Metrics
 from service.web.problems import problem, unreachable
-from service.web.serving import Services, find_session, token_in
+from service.web.serving import Services
 
 SECONDS = 60
 CLIENT = "client that it counts for"
 """In the scope of a request: who it is counted for; not there where nothing is."""
 NEVER_LIMITED = frozenset({"/healthz", "/readyz", "/metrics"})
-_READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Quota(NamedTuple):
@@ -103,7 +103,7 @@ class Limited:
         if scope["type"] != "http" or scope["path"] in NEVER_LIMITED:
             await self._app(scope, receive, send)
             return
-        quota = self._reads if scope["method"] in _READING else self._writes
+        quota = self._reads if scope["method"] in SAFE else self._writes
         if not quota.most:
             await self._app(scope, receive, send)
             return

@@ -8,10 +8,11 @@ from service.domain.errors import Unavailable
 from service.domain.timeline import RULES_VERSION
 from service.log.read import read_size
 from service.migrate import OTHER_RULES, present_revision, read_revision, read_rules
-from service.web.asking import moment_of
+from service.web.asking import moment_of, takes_no_parameters
+from service.web.callers import may_read
 from service.web.describing import TEXT, documented, sent
 from service.web.sending import JSON, send, send_bytes
-from service.web.serving import Door, may_read, services, takes_no_parameters
+from service.web.serving import Door, services
 from service.webhooks.cursors import read_lag
 
 router = APIRouter(tags=["operations"], route_class=Door)

@@ -19,10 +19,11 @@ from service.domain.answers import Json
 from service.domain.errors import Fault, Invalid, RegistryError
 from service.record import CUT_OFF
 from service.web.bodies import NotJson, PreconditionRequired, TooLarge
+from service.web.callers import Forbidden, Unauthenticated
 from service.web.formats import NotAcceptable
 from service.web.kinds_of_problem import KINDS
 from service.web.mementos import BadAcceptDatetime
-from service.web.serving import NARROW, Forbidden, Stalled, Unauthenticated, services
+from service.web.serving import NARROW, Stalled, services
 
 _STATUS: dict[type[RegistryError], HTTPStatus] = {
     errors.Stale: HTTPStatus.PRECONDITION_FAILED,

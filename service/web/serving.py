@@ -1,9 +1,9 @@
-"""The services behind the doors, made once by `service.main`, and what a caller may do."""
+"""The services behind the doors, made once by `service.main`, and the routes that reach them."""
 
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from fastapi import Request
 from fastapi.routing import APIRoute
@@ -11,25 +11,20 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
-from service.access import Access, Caller, Found, Role, TokenState
-from service.accounts import sessions
+from service.access import Access
 from service.accounts.openid import Provider
-from service.accounts.sessions import Lifetime, Seen
+from service.accounts.sessions import Seen
 from service.database import Pool
 from service.domain import errors
-from service.domain.errors import Fault, Invalid, RegistryError
+from service.domain.errors import RegistryError
 from service.drafts.deciding import Drafts
 from service.feed import Feed
 from service.load.room import Places
 from service.record import Recorder
 from service.segments.named import Naming
 from service.settings import Settings
-from service.web.cookies import CROSS_SITE, SESSION, find_cookie, is_cross_site
 from service.web.metrics import Metrics
 from service.webhooks.courier import Courier
-
-SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-"""Methods that change nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,118 +141,3 @@ class _HeadAlone(Response):
     def __init__(self, whole: Response) -> None:
         self.status_code, self.raw_headers = whole.status_code, whole.raw_headers
         self.body, self.background = b"", None
-
-
-class Unauthenticated(RegistryError):
-    """The request names no caller that is known."""
-
-
-class Forbidden(RegistryError):
-    """The caller's role does not allow it."""
-
-
-_REFUSED = {
-    None: "No token is known by this name here; send Authorization: Bearer and a valid token.",
-    TokenState.EXPIRED: "This token has expired; ask an admin for another, and send that.",
-    TokenState.REVOKED: "This token has been revoked, for ever; ask an admin for another, and send that.",
-}
-
-
-def token_in(authorization: str) -> str | None:
-    """The token that a header holds; None where it holds something else."""
-    scheme, _, secret = authorization.partition(" ")
-    return secret.strip() if scheme.lower() == "bearer" else None
-
-
-def secret_of(request: Request) -> str:
-    """By what an authorised caller was known: a token, or the session of a person."""
-    given = request.headers.get("authorization")
-    secret = find_cookie(request, services(request).settings.public_url, SESSION) if given is None else token_in(given)
-    assert secret is not None
-    return secret
-
-
-async def _find_by_token(request: Request, served: Services) -> Caller | None:
-    given = request.headers.get("authorization")
-    if given is None:
-        return None
-    found: Found = request.scope.get("ended")  # who counts the requests has looked it up already
-    if "ended" not in request.scope and (secret := token_in(given)) is not None:
-        found = await served.access.find_caller(secret)
-    if not isinstance(found, Caller):
-        raise Unauthenticated(_REFUSED.get(found, _REFUSED[None]))
-    request.scope["owner"] = found.owner  # for the journal
-    return found
-
-
-async def find_person(request: Request, served: Services) -> Caller | None:
-    """Who is signed in with the cookie of the request; None where there is none, or its session is over.
-
-    A browser sends the cookie along whoever asks it to: what would change something has to come from our own pages,
-    else it raises `Forbidden`.
-    """
-    secret = find_cookie(request, served.settings.public_url, SESSION)
-    if secret is None:
-        return None
-    if request.method not in SAFE and is_cross_site(request, served.settings.public_url):
-        raise Forbidden(CROSS_SITE)
-    caller = await find_session(request, served, secret)
-    if caller is not None:
-        request.scope["owner"] = caller.owner
-    return caller
-
-
-async def find_session(request: Request, served: Services, secret: str) -> Caller | None:
-    """Whose session a cookie is; it is looked up once for a request."""
-    if _SESSION not in request.scope:
-        async with served.pool.connection() as connection:
-            caller = await sessions.find_caller(connection, secret, lifetime(served.settings).idle)
-        served.seen.note(secret, caller)
-        request.scope[_SESSION] = caller
-    found: Caller | None = request.scope[_SESSION]
-    return found
-
-
-_SESSION = "session of"  # in the scope of a request whose cookie has been looked up
-
-
-def lifetime(settings: Settings) -> Lifetime:
-    """How long sessions last."""
-    return Lifetime(timedelta(minutes=settings.session_idle_minutes), timedelta(hours=settings.session_hours))
-
-
-async def authorise(request: Request, needed: Role) -> Caller:
-    """The caller, whose role has to allow what is needed; raises `Unauthenticated` or `Forbidden`."""
-    served = services(request)
-    caller = await _find_by_token(request, served) or await find_person(request, served)
-    if caller is None:
-        raise Unauthenticated("This needs a token: send Authorization: Bearer and your token; or sign in.")
-    check_role(caller, needed)
-    return caller
-
-
-def check_role(caller: Caller, needed: Role) -> None:
-    """Raises `Forbidden` where the caller's role does not allow what is needed."""
-    if not caller.role.allows(needed):
-        whose = "your token has" if caller.token_id is not None else "you have"
-        raise Forbidden(f"This needs the role {needed}; {whose} the role {caller.role}.")
-
-
-async def may_read(request: Request) -> None:
-    """Reading is open, or needs any valid token; no name in an address holds a NUL, which the database refuses."""
-    if "\x00" in request.scope["path"]:
-        raise errors.Unknown("Nothing is recorded under this name.")
-    served = services(request)
-    caller = await _find_by_token(request, served)
-    if caller is None and not served.settings.reading_is_open and await find_person(request, served) is None:
-        raise Unauthenticated("Reading needs a token here: send Authorization: Bearer and your token.")
-
-
-async def takes_no_parameters(request: Request) -> None:
-    """Unknown parameters are refused, never ignored, also where there is none to know."""
-    if request.scope["query_string"]:
-        faults = [
-            Fault(f"/query/{name}", "extra_forbidden", "This parameter is unknown here.")
-            for name in request.query_params
-        ]
-        raise Invalid("A parameter is not valid; see `errors`.", *faults)
