@@ -3,7 +3,7 @@
 As in `shapes`, nothing is serialised through them, and a test holds every answer to them.
 """
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
@@ -37,11 +37,9 @@ from service.api.shapes import (
     Warning,  # noqa: A004 - the contract's word
 )
 from service.domain import ceasefire
+from service.domain.answers import Json
 from service.domain.quantities import Number
 from service.domain.record import EventId
-
-Json = dict[str, Any]
-
 
 # --- the point ---
 

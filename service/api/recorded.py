@@ -3,19 +3,19 @@
 As in `shapes`, nothing is serialised through them, and a test holds every answer to them.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 from pydantic import Json as JsonText
 
 from service.api.shapes import ABSENT, Code, Instant, Known, LogPosition, Shape, State, SubjectId
 from service.domain import kinds
+from service.domain.answers import Json
 from service.domain.coalition import Force
 from service.domain.record import EventId, Rank, Ranked, Reason
 from service.domain.statement import Channel, Occurred, Source, Speaker, Wording
 from service.web.schemas import Fault
 
-Json = dict[str, Any]
 Kind = Annotated[str, Known(kinds.KINDS)]
 
 

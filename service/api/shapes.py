@@ -19,10 +19,9 @@ from pydantic import (
 )
 
 from service.domain import ceasefire, meeting, membership, pledge, position, warning
+from service.domain.answers import Json
 from service.domain.quantities import Number
 from service.domain.record import EventId
-
-Json = dict[str, Any]
 
 
 def _open(schema: Json) -> None:

@@ -10,11 +10,11 @@ from collections import Counter, deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
 
 import orjson
 
 from service.database import Pool, snapshot
+from service.domain.answers import Json
 from service.domain.errors import Fault, Faulty, RegistryError, Running, Unavailable
 from service.domain.kinds import parse_event, read_event
 from service.domain.statement import Event, Statement
@@ -34,7 +34,6 @@ from service.submission import Answer, Retry, Submission, render_id
 from service.trial import Trial, try_out
 from service.turns import in_turns
 
-Json = dict[str, Any]
 _AHEAD = 2  # parts under way: while one is written, the next is prepared
 _PATIENCE_SECONDS = 0.05
 _EXAMPLES = 10

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import yaml
 
+from service.domain.answers import Json
 from service.domain.errors import Invalid, RegistryError
 from service.domain.kinds import parse_event, parse_statement
 from service.domain.statement import Event, canonical
@@ -15,9 +16,6 @@ from service.ids import new_event_id
 from service.log.codec import new_salt, prepare
 from service.record import Recorder
 from service.submission import Retry, Submission, render_id
-
-Json = dict[str, Any]
-
 
 _SEEDED_BY = "seeds"
 _NOTES = {"correction": "corrected", "duplicate": "duplicate", "dispute": "disputed", "retraction": "retracted"}

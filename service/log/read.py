@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import orjson
 
 from service.database import OPEN, Connection, fetch
+from service.domain.answers import Json
 from service.domain.dates import render_instant
 from service.domain.errors import Unknown
 from service.domain.record import is_event_id
 
-Json = dict[str, Any]
 NO_EVENT = "No event is recorded under this id."
 
 

@@ -13,13 +13,14 @@ from typing import Annotated, Any, BinaryIO, Literal, NamedTuple, Union, get_arg
 import orjson
 from pydantic import BaseModel
 
+from service.domain.answers import Json
 from service.domain.errors import Fault
 from service.domain.kinds import KINDS, STATEMENTS
 from service.domain.quantities import Money
 from service.domain.record import is_event_id
 from service.domain.statement import Event
 from service.reading.cells import guarded, joined, parted, unguarded
-from service.reading.row import Json, Row, Unreadable
+from service.reading.row import Row, Unreadable
 from service.reading.table import Record, Table
 
 _LONGEST_LIST = 100

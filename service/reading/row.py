@@ -1,11 +1,11 @@
 """One row of a file, as far as it could be read."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
+from service.domain.answers import Json
 from service.domain.errors import Fault, Invalid
 
-Json = dict[str, Any]
 LONGEST_ROW = 2**20
 """Bytes of a line of JSON, characters of a record of a table: a file of one endless row is not kept in memory."""
 MARK = b"\xef\xbb\xbf"

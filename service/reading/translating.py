@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any, BinaryIO, NamedTuple
 
+from service.domain.answers import Json
 from service.domain.errors import Fault
 from service.domain.kinds import KINDS
 from service.reading.amounts import parse_amount, parse_currency
@@ -11,7 +12,7 @@ from service.reading.columns import Shape, find_column, find_place, plain, put
 from service.reading.mapping import Mapping, Otherwise, Rule, Together, Words, escape, fill_in, fold
 from service.reading.occurrences import Occurrences, digest_of
 from service.reading.phrases import Dated, parse_phrase
-from service.reading.row import LONGEST_ROW, Json, Row, Unreadable
+from service.reading.row import LONGEST_ROW, Row, Unreadable
 from service.reading.table import Record, Table
 
 _MOST_TOGETHER = 1000

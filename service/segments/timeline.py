@@ -8,12 +8,11 @@ from typing import Any
 import orjson
 
 from service.database import Connection, fetch
+from service.domain.answers import Json
 from service.domain.changes import Difference, View, differences
 from service.domain.subject import SubjectKey
 from service.segments.query import Basis, Point, References, Scope, StateRow, states_at
 from service.segments.search import HOLDS
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

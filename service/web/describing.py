@@ -11,10 +11,10 @@ from typing import Any
 from pydantic import BaseModel
 
 from service.access import Role
+from service.domain.answers import Json
 from service.web.formats import ATOM, CLOUDEVENTS, FORMATS, TABLES
 from service.web.sending import JSON
 
-Json = dict[str, Any]
 Content = Mapping[str, Any]
 """By media type, what stands in it: a type, whose schema is meant; or `TEXT`, `BINARY`, `Items`."""
 Links = Mapping[str, Mapping[str, str]]

@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 from starlette.routing import BaseRoute
 
+from service.domain.answers import Json
 from service.web.describing import KEY, Answer, Described, Items
 from service.web.kinds_of_problem import KINDS
 from service.web.schemas import Problem, Schemas
@@ -23,7 +24,6 @@ from service.web.sending import JSON
 from service.web.serving import Door
 from service.web.vocabulary import ABOUT, PATH, SENT, SOMETIMES, TAGS, TAKEN
 
-Json = dict[str, Any]
 VERSIONS = {"3.1": "3.1.1", "3.2": "3.2.0"}
 _EXAMPLES = Path(__file__).with_name("examples.json")
 

@@ -6,9 +6,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
+from service.domain.answers import Json
 from service.web.describing import Described, Items
 
-Json = dict[str, Any]
 REF = "#/components/schemas/{model}"
 
 

@@ -1,12 +1,9 @@
 """The words of the OpenAPI document that many routes share: tags, the names in addresses, headers taken and sent."""
 
-from typing import Any
-
+from service.domain.answers import Json
 from service.domain.kinds import FAMILIES
 from service.domain.record import EVENT_ID
 from service.web.kinds_of_problem import KINDS
-
-Json = dict[str, Any]
 
 ABOUT = """Two times run through everything: `as_of` is the world (what had been said or done by then),
 `known_position` or `known_at` the register (what had been recorded by then). Whoever leaves them out asks about now.
