@@ -7,6 +7,7 @@ import contextlib
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 
 import psycopg
@@ -22,6 +23,7 @@ from tests.profiles import THOROUGH
 
 settings.load_profile("thorough" if THOROUGH else "quick")
 _TEMPLATE_LOCK = 0x74656D70
+_HOUR = 3600
 _LONG = ("tests/browser/", "tests/test_fuzzing.py", "tests/test_crashes.py", "tests/test_feed.py")
 
 
@@ -38,6 +40,10 @@ def server_url(worker_id: str) -> Iterator[str]:
     if given:
         yield given
         return
+    for left in swift_place().glob("registry-tests-*"):  # by a run that was killed; one that just begins is younger
+        with contextlib.suppress(OSError):  # the other worker was quicker
+            if time.time() - left.stat().st_mtime > _HOUR and not is_running(left):
+                shutil.rmtree(left, ignore_errors=True)
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID") or secrets.token_hex(8)
     state_dir = swift_place() / f"registry-tests-{run[:16]}"
     state_dir.mkdir(mode=0o755, exist_ok=True)
