@@ -212,10 +212,7 @@ class Standing:
 
 
 def _check_burden(accepted: Sequence[_Accepted], planes: Planes) -> None:
-    """Refuses to prepare what would tell too many states anew in one transaction, or a list about too many subjects.
-
-    A single event never is too much.
-    """
+    """Refuses to prepare what would tell too many states anew in one transaction; a single event never is too much."""
     if sum(len(one.steps) for one in accepted) == 1:
         return
     told = 0
@@ -225,8 +222,6 @@ def _check_burden(accepted: Sequence[_Accepted], planes: Planes) -> None:
             told += planes.burden(step.revisions, before)
             if told > _MOST_TOLD_ANEW:
                 raise Invalid(_ENTANGLED, Fault(f"/{nth}" if one.submission.listed else "", "entangled", _ENTANGLED))
-            if one.submission.listed and len(before) > _MOST_SUBJECTS:
-                raise Invalid(_TOO_WIDE, Fault(f"/{nth}", "too_wide", _TOO_WIDE))
 
 
 def _decide_all(
@@ -249,6 +244,7 @@ def _decide(submission: Submission, known: Known, base: int) -> _Accepted | Regi
     """Lets the domain decide on each event of a request; where it refuses one, nothing of the request is kept."""
     trial = known.copy() if len(submission.entries) > 1 else known
     steps: list[_Step] = []
+    subjects: set[SubjectKey] = set()
     try:
         for position, entry in enumerate(submission.entries, start=base + 1):
             event = entry.event
@@ -256,6 +252,10 @@ def _decide(submission: Submission, known: Known, base: int) -> _Accepted | Regi
                 check_revision(submission.revision, event.target, trial)
             revisions = decide(event, event_id=entry.event_id, position=position, known=trial, content=entry.content)
             about = tuple(sorted(trial.positions[name] for name in event.named if name in trial.positions))
+            if submission.listed:
+                subjects.update(touches(revisions))
+                if len(subjects) > _MOST_SUBJECTS:
+                    raise Invalid(_TOO_WIDE, Fault("", "too_wide", _TOO_WIDE))
             steps.append(_Step(entry, about, revisions))
     except RegistryError as error:
         return _at(len(steps), error) if submission.listed else error
