@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlencode
 
 import orjson
@@ -15,6 +15,7 @@ from service.admin.known import list_entered
 from service.admin.pages import render
 from service.admin.turning import title_of
 from service.database import Connection, snapshot
+from service.domain.answers import Json
 from service.domain.kinds import KINDS, parse_event
 from service.domain.record import Effective, merge_patch
 from service.domain.statement import Event, Statement
@@ -30,7 +31,6 @@ from service.web.sending import etag_of
 from service.web.serving import Services, services
 
 router = pages()
-Json = dict[str, Any]
 
 
 class Action(NamedTuple):

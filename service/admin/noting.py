@@ -8,7 +8,7 @@ form, and takes nothing back that others have.
 from collections.abc import Sequence
 from dataclasses import replace
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import orjson
 from fastapi import Request
@@ -27,6 +27,7 @@ from service.admin.saving import Outlook, foresee, save
 from service.admin.sent import Sent, strangers
 from service.admin.typed import read_form as read_sent
 from service.domain import errors
+from service.domain.answers import Json
 from service.domain.errors import Fault, Invalid, RegistryError, Unknown
 from service.domain.kinds import parse_event
 from service.domain.record import is_event_id, make_patch, merge_patch
@@ -43,7 +44,6 @@ from service.web.serving import Services, services
 from service.web.writing import NOTES, Write, read_note
 
 router = pages()
-Json = dict[str, Any]
 
 
 # --- notes ------------------------------------------------------------------------------------------------------------

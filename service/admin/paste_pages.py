@@ -23,7 +23,8 @@ from service.forms.pasting.asked import ask
 from service.forms.pasting.choices import Choices
 from service.forms.pasting.faults import label_at
 from service.forms.pasting.sheets import LARGEST_TABLE, MOST_COLUMNS, MOST_ROWS, Sheet, read_sheet
-from service.forms.words import label_of, spaced
+from service.forms.reading import plain_lines
+from service.forms.words import label_of, labels_in_one, spaced
 from service.reading import mapping as files
 from service.reading.columns import is_known
 from service.reading.mapping import Layout, parse_mapping
@@ -66,11 +67,6 @@ class Pasted(NamedTuple):
     def layout(self) -> Layout:
         """How the table is parted, as far as that was said."""
         return Layout.model_validate({"delimiter": self.delimiter or None})
-
-
-def plain_lines(text: str) -> str:
-    """A text with the line breaks of this service, not those of browsers."""
-    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def sheet_of(pasted: Pasted, layout: Layout) -> Sheet:
@@ -199,7 +195,7 @@ def _called(column: str) -> str:
         return column
     parts = [part for part in column.split(".") if part != "body"]
     words = [f"{int(part) + 1}" if part.isdecimal() else label_of(part) for part in parts]
-    return ": ".join([words[0], *(word[:1].lower() + word[1:] for word in words[1:] if word != "1")])
+    return labels_in_one([words[0], *(word for word in words[1:] if word != "1")])
 
 
 def _changing(line: Line, sheet: Sheet) -> Mending:

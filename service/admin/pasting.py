@@ -31,7 +31,6 @@ from service.admin.paste_pages import (
     columns_page,
     narrow_sheet_of,
     paste_page,
-    plain_lines,
     rows_page,
     sheet_of,
 )
@@ -47,6 +46,7 @@ from service.forms.pasting.mending import mend
 from service.forms.pasting.proposing import guessed, propose, unordered
 from service.forms.pasting.sheets import LARGEST_TABLE, MOST_COLUMNS, MOST_ROWS, Sheet
 from service.forms.pasting.written import write_table
+from service.forms.reading import plain_lines
 from service.log.read import read_events
 from service.reading import mapping as files
 from service.reading.mapping import LARGEST_MAPPING, parse_mapping

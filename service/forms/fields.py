@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from service.domain.actors import ActorCode
+from service.domain.answers import Json
 from service.domain.dates import Edtf
 from service.domain.quantities import Amount, Currency, Money, Number, Quantity, Unit
 from service.domain.record import EventId
@@ -73,12 +74,12 @@ class Field:
         """A part by its name."""
         return next((part for part in self.parts if part.name == name), None)
 
-    def as_asked(self, value: dict[str, Any]) -> dict[str, Any]:
-        """What is said in its parts, a range whose ends are the same at once."""
+    def said_in(self, value: Json) -> Iterator[tuple["Field", Any]]:
+        """The parts in which a value says something, with what; a range whose ends are the same is said at once."""
         low, high = map(value.get, self.exact or ("", ""))
-        if low is None or low != high:
-            return value
-        return {EXACTLY: low, **{name: said for name, said in value.items() if name not in (self.exact or ())}}
+        if low is not None and low == high:
+            value = {EXACTLY: low, **{name: said for name, said in value.items() if name not in (self.exact or ())}}
+        return ((part, said) for part in self.parts if (said := value.get(part.name)) is not None)
 
 
 EXACTLY = "exactly"

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from service.domain.actors import MAX_LENGTH, parse_actor, person_code, shown_name, suggest_actors
+from service.domain.answers import Json
 from service.domain.errors import Fault
 from service.domain.named import NOBODY, Names
 from service.forms.dates import parse_picked, parse_written
 from service.forms.fields import EXACTLY, NO, YES, Field, Widget
 
 Data = Mapping[str, Sequence[str]]
-Json = dict[str, Any]
 
 PICKED: Final = ("precision", "date", "until", "about")
 """The parts of a date, for who would rather pick than write; behind the name of its field."""
@@ -76,6 +76,11 @@ def fill_form(fields: Sequence[Field], content: Json) -> dict[str, list[str]]:
     return data
 
 
+def plain_lines(text: str) -> str:
+    """A text with the line breaks of this service, not those of browsers."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def slug_of(words: str) -> str:
     """A slug from words: small plain letters and digits, joined by hyphens; the words themselves where none is left."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", words.casefold()) if not unicodedata.combining(c))
@@ -119,10 +124,10 @@ class _Reader:
         return _parse(one, text)
 
     def _take(self, old: str, new: str) -> str:
-        """A text as it was sent, with the line breaks of this service, not those of browsers."""
+        """A text as it was sent."""
         self.used.add(old)
         given = self.data.get(old, ())
-        text = given[-1].replace("\r\n", "\n").replace("\r", "\n") if given else ""
+        text = plain_lines(given[-1]) if given else ""
         if text:
             self.kept[new] = [text]
         return text
@@ -315,7 +320,5 @@ def _fill(one: Field, path: str, value: Any) -> Iterator[tuple[str, list[str]]]:
 
 
 def _fill_group(one: Field, path: str, value: Json) -> Iterator[tuple[str, list[str]]]:
-    said = one.as_asked(value)
-    for part in one.parts:
-        if said.get(part.name) is not None:
-            yield from _fill(part, f"{path}.{part.name}", said[part.name])
+    for part, said in one.said_in(value):
+        yield from _fill(part, f"{path}.{part.name}", said)

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from service.domain.actors import shown_name
+from service.domain.answers import Json
 from service.domain.telling_dates import tell_date
 from service.forms.fields import NO, YES, Field, Widget
+from service.forms.words import labels_in_one
 
-Json = dict[str, Any]
 _DATES = (Widget.DATE, Widget.DAY)
 
 
@@ -47,21 +48,17 @@ def compare(fields: Sequence[Field], before: Json, after: Json) -> list[Compared
 
 
 def _tell(one: Field, name: str, around: str, value: Any) -> Iterator[Told]:  # noqa: ANN401 - any JSON
-    label = f"{around}: {one.label[:1].lower()}{one.label[1:]}" if around else one.label
+    label = labels_in_one((around, one.label) if around else (one.label,))
     if one.widget is Widget.GROUP:
-        said = one.as_asked(value)
-        for part in one.parts:
-            if said.get(part.name) is not None:
-                yield from _tell(part, f"{name}.{part.name}", "" if name == "body" else label, said[part.name])
+        for part, said in one.said_in(value):
+            yield from _tell(part, f"{name}.{part.name}", "" if name == "body" else label, said)
     elif one.widget is Widget.ROWS:
         (item,) = one.parts
         for number, row in enumerate(value):
             called = f"{item.label} {number + 1}"
             if item.widget is Widget.GROUP:
-                said = item.as_asked(row)
-                for part in item.parts:
-                    if said.get(part.name) is not None:
-                        yield from _tell(part, f"{name}.{number}.{part.name}", called, said[part.name])
+                for part, said in item.said_in(row):
+                    yield from _tell(part, f"{name}.{number}.{part.name}", called, said)
             else:
                 yield Told(f"{name}.{number}", called, _words(item, row))
     else:

@@ -1,5 +1,6 @@
 """Plain words for what the models name: labels, hints and options, where the names do not say it themselves."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from service.domain.actors import CODES
@@ -160,6 +161,11 @@ def label_of(name: str, title: str | None = None) -> str:
     """What a member is called."""
     words = title or LABELS.get(name) or spaced(name)
     return words[:1].upper() + words[1:]
+
+
+def labels_in_one(labels: Iterable[str]) -> str:
+    """What is within something is called, by the labels from the outermost inwards."""
+    return ": ".join(label[:1].lower() + label[1:] if nth else label for nth, label in enumerate(labels))
 
 
 def option_of(member: str, value: str) -> str:

@@ -11,7 +11,7 @@ from service.domain.statement import Basis, Statement
 from service.forms.dates import WRITTEN, parse_written
 from service.forms.fields import EXACTLY, Widget
 from service.forms.pasting.targets import BASIS, OCCURRED, Reads, Target, find_target, targets_of
-from service.forms.reading import find_actor, slug_of
+from service.forms.reading import find_actor, plain_lines, slug_of
 from service.reading.mapping import Dates, Impossible, Numbers, Otherwise, Together, columns_in, fold
 
 NOT_USED = "not used"
@@ -181,7 +181,7 @@ def _read_use(kind: type[Statement], given: Mapping[str, str], words: Mapping[in
 
 
 def _plain(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n").strip()
+    return plain_lines(text).strip()
 
 
 def means_of(target: Target, typed: str) -> str:

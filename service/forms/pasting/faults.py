@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from service.forms.words import for_writing, label_of
+from service.forms.words import for_writing, label_of, labels_in_one
 
 _ON_PAGES: Final = {
     "give the mapping's dates an `order`": "say it of its column, at “Dates are written”",
@@ -30,5 +30,4 @@ def for_pasting(detail: str) -> str:
 def label_at(pointer: str) -> str:
     """What the field is called to which a pointer leads; "" for all of it."""
     names = [label_of(name) for name in pointer.split("/") if name not in ("", "body") and not name.isdecimal()]
-    around, own = names[-2:-1], names[-1:]
-    return ": ".join([*around, *(name[:1].lower() + name[1:] if around else name for name in own)])
+    return labels_in_one(names[-2:])

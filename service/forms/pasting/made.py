@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
+from service.domain.answers import Json
 from service.domain.errors import Invalid
 from service.domain.statement import Statement
 from service.forms.fields import kind_of
@@ -28,7 +29,6 @@ from service.reading.mapping import Impossible, Otherwise, Rule, Together, colum
 from service.reading.mapping import Mapping as MappingFile
 from service.reading.table import DELIMITERS
 
-Json = dict[str, Any]
 DELIMITER_NAMES = dict(zip(DELIMITERS, ("comma", "semicolon", "tab"), strict=True))
 _OTHERWISE = {Reads.WORDS: Otherwise.REFUSE}  # what is no option is told at its row; names and slugs may be known
 

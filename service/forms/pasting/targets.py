@@ -8,6 +8,7 @@ from functools import cache
 
 from service.domain.statement import Statement
 from service.forms.fields import EXACTLY, Field, Widget, ordered
+from service.forms.words import labels_in_one
 from service.reading.columns import find_place
 
 
@@ -95,15 +96,11 @@ def _walk(
                 both = tuple(f"{path}.{end}" for end in field.exact)
                 at_once = f"{path}.amount"
                 fills = (at_once,) if find_place(kind, at_once) else both
-                yield Target(f"{path}.{EXACTLY}", _label((*labels, part.label)), part, fills, within=inner)
+                yield Target(f"{path}.{EXACTLY}", labels_in_one((*labels, part.label)), part, fills, within=inner)
         return
     name = OCCURRED if path == EDTF else path
     called = around if path == EDTF else labels
-    yield Target(name, _label(called), field, (name,), needed, within)
-
-
-def _label(parts: tuple[str, ...]) -> str:
-    return ": ".join((parts[0], *(part[0].lower() + part[1:] for part in parts[1:])))
+    yield Target(name, labels_in_one(called), field, (name,), needed, within)
 
 
 def find_target(kind: type[Statement], typed: str) -> Target | None:
