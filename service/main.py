@@ -15,6 +15,7 @@ from service.admin import (
     finding,
     lookups,
     noting,
+    paste_rows,
     pasting,
     people,
     providing,
@@ -114,7 +115,7 @@ def create_app(
     busiest_first = (statements, commitments, coalitions, subjects, timeline, events, actors)
     for room in (*busiest_first, drafts, tokens, webhooks, deliveries, imports, docs, kinds_of_problem, operations):
         app.router.routes.extend(room.router.routes)
-    for_writers = (entering, pasting, noting, review)
+    for_writers = (entering, pasting, paste_rows, noting, review)
     for_editors = (finding, *for_writers, events_page, coalition_pages, lookups, audit, webhook_pages)
     for page in (static, signing_in, providing, start, account, *for_editors, people, token_pages):
         app.router.routes.extend(page.router.routes)

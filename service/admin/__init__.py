@@ -6,6 +6,7 @@ and script · `saving` what something would change, and recording it · `turning
 `known` what is known already · `naming` whom a name in a form names · `period` from when to when something is sought.
 
 `signing_in` `providing` `start` `account` for everybody · `finding` `events` `coalitions` `lookups` for who reads ·
-`entering` `noting` `review` (`waiting` what a draft says, `again` the form that made it) `pasting` (`pasted` its rows,
-`paste_pages` what is shown) for contributors · `audit` `webhooks` for editors · `people` `tokens` for admins.
+`entering` `noting` `review` (`waiting` what a draft says, `again` the form that made it) `pasting` `paste_rows`
+(`pasted` what its rows say, `paste_pages` what is shown) for contributors · `audit` `webhooks` for editors · `people`
+`tokens` for admins.
 """

@@ -22,9 +22,8 @@ from service.admin.guarding import UNSENT, pages, signed_in
 from service.admin.known import MOST_SUBJECTS, list_coalitions, list_entered, list_subjects
 from service.admin.naming import actor_names, read_named
 from service.admin.pages import render, see
-from service.admin.saving import Outlook, Resembles, Saved, Seen, foresee, save
+from service.admin.saving import Outlook, Resembles, Saved, Seen, foresee, key_after, save, told_of
 from service.admin.sent import Sent, strangers
-from service.admin.typed import faults_at
 from service.admin.typed import read_form as read_sent
 from service.domain.errors import Fault, Invalid, RegistryError, Unknown
 from service.domain.kinds import STATEMENTS, invalid
@@ -184,21 +183,6 @@ async def enter_statement(request: Request) -> Response:
         shown = show(form_of(kind), filled, told_of(error))
         return await _form(request, entry, shown, status=status_of(error), key=key_after(error, entry.served))
     return await _form(request, entry, show(form_of(kind), filled), outlook=outlook)
-
-
-def told_of(error: RegistryError) -> list[Fault]:
-    """What is wrong, in the words of a page: it has no headers, and its key is its own affair."""
-    saved = "This was saved already, and you changed it since. Save it again if it is to be recorded besides."
-    return [Fault("", one.code, saved) if one.pointer == KEY else one for one in faults_at(error)]
-
-
-KEY = "/header/idempotency-key"
-
-
-def key_after(error: RegistryError, served: Services) -> str | None:
-    """A new key where the form's was used already, so that it can be saved as another statement."""
-    used = any(fault.pointer == KEY for fault in error.faults)
-    return served.new_id() if used else None
 
 
 async def _read(entry: Entry) -> Filled:

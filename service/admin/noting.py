@@ -17,13 +17,12 @@ from starlette.responses import Response
 
 from service.access import Caller, Role
 from service.admin.again import asked_of, find_own
-from service.admin.entering import key_after, told_of
 from service.admin.events import ACTIONS, BESIDE, Recorded, find_recorded
 from service.admin.guarding import UNSENT, pages, signed_in
 from service.admin.known import list_entered
 from service.admin.naming import actor_names, read_named
 from service.admin.pages import render, see
-from service.admin.saving import Outlook, foresee, save
+from service.admin.saving import Outlook, foresee, key_after, save, told_of
 from service.admin.sent import Sent, strangers
 from service.admin.typed import read_form as read_sent
 from service.domain import errors

@@ -24,7 +24,6 @@ from service.domain.telling_dates import tell_occurred
 from service.forms.fields import ordered
 from service.forms.pasting.faults import for_pasting
 from service.forms.told import tell_content
-from service.keys import find_kept
 from service.load.checked import Bad, Checked, Good, LeftOut, Spool
 from service.load.checking import beside, check
 from service.log.codec import prepare
@@ -165,12 +164,6 @@ def seen_of(table: str, mapping: str, looked: Looked) -> str:
     """What a preview has shown: recording asks for it, so that nothing is recorded that nobody has looked at."""
     alike = [[one.event_id for one in line.similar] for line in looked.lines]
     return hashlib.sha256(orjson.dumps([table, mapping, alike])).hexdigest()
-
-
-async def is_kept(served: Services, retry: Retry) -> bool:
-    """Whether something was recorded under a key already."""
-    async with served.pool.connection() as connection:
-        return bool(await find_kept(connection, retry.client, [retry.key]))
 
 
 async def record(

@@ -12,11 +12,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.responses import Response
 
 from service.access import Caller, Role
-from service.admin.entering import KEY, key_after
 from service.admin.guarding import pages, signed_in
 from service.admin.known import list_coalitions
 from service.admin.pages import render, see
-from service.admin.saving import retry_of
+from service.admin.saving import KEY, key_after, retry_of
 from service.admin.typed import Form, faults_at, parse_typed, read_form
 from service.admin.waiting import address_again, foresee_draft, happenings, list_pieces, list_rows
 from service.domain.errors import Fault, Invalid, Refused, RegistryError, Stale, Unknown

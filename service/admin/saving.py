@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from service.access import Caller, Role
 from service.admin.turning import Past, Turn, find_past, is_late, shape_of, states_before
+from service.admin.typed import faults_at
 from service.domain.answers import Moment, in_force
 from service.domain.errors import Fault, Invalid, RegistryError, Running
 from service.domain.statement import Event, Statement, Text
@@ -132,11 +133,11 @@ async def save(
     (event,) = write.events
     if seen is not None and isinstance(event, Statement):
         outlook = await foresee(served, caller, write)
-        if not all(seen.knows(one, event.subject) for one in outlook.similar):
-            async with served.pool.connection() as connection:
-                kept = await find_kept(connection, retry.client, [retry.key])
-            if not kept:  # else it is alike to itself: the button was pressed twice
-                raise Resembles(outlook)
+        is_known = all(seen.knows(one, event.subject) for one in outlook.similar)
+        if not is_known and not await is_kept(
+            served, retry
+        ):  # else the button was pressed twice: it is alike to itself
+            raise Resembles(outlook)
     if replaces or not caller.role.allows(Role.EDITOR):
         draft, _ = await served.drafts.put_up(
             write.events,
@@ -185,6 +186,12 @@ def retry_of(caller: Caller, key: str, path: str, body: bytes) -> Retry:
     return Retry(f"form/{caller.owner}", _checked(key), hashlib.sha256(path.encode() + b"\x00" + body).digest())
 
 
+async def is_kept(served: Services, retry: Retry) -> bool:
+    """Whether something was recorded under a key already."""
+    async with served.pool.connection() as connection:
+        return bool(await find_kept(connection, retry.client, [retry.key]))
+
+
 def _checked(key: str) -> str:
     """The key that a form was served with."""
     if not key or len(key) > _LONGEST_KEY or not key.isascii() or not key.isprintable():
@@ -194,3 +201,18 @@ def _checked(key: str) -> str:
 
 
 _LONGEST_KEY = 255
+
+
+def told_of(error: RegistryError) -> list[Fault]:
+    """What is wrong, in the words of a page: it has no headers, and its key is its own affair."""
+    saved = "This was saved already, and you changed it since. Save it again if it is to be recorded besides."
+    return [Fault("", one.code, saved) if one.pointer == KEY else one for one in faults_at(error)]
+
+
+def key_after(error: RegistryError, served: Services) -> str | None:
+    """A new key where the form's was used already, so that it can be saved as another statement."""
+    used = any(fault.pointer == KEY for fault in error.faults)
+    return served.new_id() if used else None
+
+
+KEY = "/header/idempotency-key"

@@ -202,3 +202,11 @@ def unordered(choices: Choices, sheet: Sheet) -> Iterator[Fault]:
         if _read_by(replace(use, order="day_first"), cells) > _read_by(use, cells):
             detail = "The dates do not say which number is the day: say it here."
             yield Fault(f"/use.{number}.order", "undecided", detail)
+
+
+def asked_on(choices: Choices, sheet: Sheet) -> Choices:
+    """The same, with first answers to the questions that newly chosen fields raise; columns that are new are added."""
+    uses = [guessed(choices.kind, use, sheet) for use in choices.uses if use.column in sheet.columns]
+    named = {use.column for use in uses}
+    uses += [use for use in propose(choices.kind, "", sheet, None).uses if use.column not in named]
+    return replace(choices, uses=tuple(uses))
