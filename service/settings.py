@@ -4,6 +4,8 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -84,6 +86,15 @@ class Settings(BaseSettings):
     webhook_networks: str = Field(
         "", description="networks of one's own that webhooks may reach, separated by commas, such as 10.0.0.0/8"
     )
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_a_database(cls, text: str) -> str:
+        try:
+            conninfo_to_dict(text)
+        except psycopg.ProgrammingError:  # its message may repeat the password
+            raise ValueError("is no address such as postgresql://user:password@host/database") from None
+        return text
 
     @field_validator("public_url")
     @classmethod

@@ -402,6 +402,17 @@ def test_another_name_of_a_country_leads_to_its_code(filled: TestClient, name: s
     assert followed.json()["country"]["code"] == "GB"
 
 
+@pytest.mark.parametrize(
+    ("name", "sentence"), [("Germny", "Near to it: Germany (DE)"), ("org:nato", "?country= takes others")]
+)
+def test_what_is_no_country_is_not_found_and_told_what_to_ask_instead(
+    filled: TestClient, name: str, sentence: str
+) -> None:
+    answer = filled.get(f"/v1/countries/{name}/commitments")
+    assert answer.status_code == 404
+    assert sentence in answer.json()["detail"]
+
+
 def test_actors_are_found_by_code_name_or_alias(filled: TestClient) -> None:
     for sought in ("GB", "Britain", "GBR", "Royaume-Uni"):
         assert "GB" in [one["code"] for one in get(filled, f"/v1/actors?q={sought}")["items"]], sought

@@ -360,6 +360,13 @@ def test_an_empty_file_is_imported_and_a_missing_one_is_named(database: str, cal
 # --- export -----------------------------------------------------------------------------------------------------------
 
 
+def test_a_file_that_cannot_be_written_is_a_sentence(database: str, call: Call, tmp_path: Path) -> None:
+    report = write(tmp_path / "empty.jsonl", []), "--report", tmp_path / "no" / "report"
+    for refused in (call("export", tmp_path / "no" / "log.jsonl"), call("import", *report)):
+        assert (refused.code, refused.out) == (1, "")
+        assert re.search(r"^error: \S+ cannot be written: No such file or directory\.$", refused.err, re.MULTILINE)
+
+
 def test_what_is_exported_is_what_the_door_for_programs_lists(database: str, call: Call, tmp_path: Path) -> None:
     listed = some_history(database)
     exported = command("export", DATABASE_URL=database)
@@ -576,6 +583,13 @@ def test_a_setting_that_cannot_be_read_is_a_sentence(
     refused = call("serve", "--no-seeds")
     assert (refused.code, refused.out) == (1, "")
     assert f"error: A setting is not valid: {setting}: " in refused.err
+
+
+def test_an_address_of_a_database_that_cannot_be_read_is_a_sentence_without_its_password(call: Call) -> None:
+    refused = call("migrate", url="localhost/registry?password=canary")
+    assert (refused.code, refused.out) == (1, "")
+    assert "error: A setting is not valid: DATABASE_URL: " in refused.err
+    assert "canary" not in refused.err
 
 
 def test_no_command_at_all_shows_the_help_without_a_database() -> None:

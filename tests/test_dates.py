@@ -158,6 +158,7 @@ BAD_FOR_ALL = {
     "an interval with a bad start": "2025-02-30/2025-03-01",
     "an interval with a bad end": "2025-02-28/2025-02-30",
     "an interval of three": "2025/2026/2027",
+    "a day with solidi": "10/7/2025",
     "trailing text": "2025-07-10 or so",
     "leading space": " 2025-07-10",
     "a trailing newline": "2025-07-10\n",

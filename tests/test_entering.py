@@ -477,6 +477,13 @@ def test_an_article_without_a_title_is_refused_at_its_field(editor: TestClient) 
     assert page.data["publisher"] == ["A paper"]
 
 
+def test_an_article_about_none_of_several_coalitions_is_refused_where_one_is_chosen(editor: TestClient) -> None:
+    register(editor, "able")
+    page = read(press_only(editor, get(editor, "/admin/articles/new"), title="A report"))
+    assert "#coalition" in page.links
+    assert page.text.count("Say which coalition it is about.") == 2
+
+
 # --- what is written is shown, and is nothing else --------------------------------------------------------------------
 
 

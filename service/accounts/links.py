@@ -36,7 +36,10 @@ _USE = "DELETE FROM link WHERE hash = %(hash)s RETURNING hash"
 _END_FIRST = "DELETE FROM link WHERE login IS NULL"
 _ALONE = "SELECT pg_advisory_xact_lock(hashtext('first person'))"
 _SET_PASSWORD = "UPDATE person SET password = %(password)s, name = %(name)s WHERE login = %(login)s"  # noqa: S105 - SQL
-_USED = "This link has been used, has expired, or never was; ask an admin for another, or run ./run user link."
+_USED = (
+    "This link has been used, has expired, or never was. Ask an admin for another, or run ./run user link LOGIN; "
+    "where nobody can sign in yet, each ./run prints a new one."
+)
 
 
 async def make_link(connection: Connection, login: str | None, *, by: str | None, lasts: timedelta) -> str:
@@ -47,7 +50,7 @@ async def make_link(connection: Connection, login: str | None, *, by: str | None
     secret = secrets.token_urlsafe(32)
     values = {"hash": hash_cookie(secret), "login": login, "by": by, "lasts": lasts}
     if login is None and await is_anybody_there(connection):
-        raise Refused("There is somebody already; links for others are made by an admin, or by ./run user link.")
+        raise Refused("There is somebody already; links for others are made by an admin, or by ./run user link LOGIN.")
     if login is not None and (await get_person(connection, login)).disabled_at is not None:
         raise Refused("This person is disabled; a link would open nothing. Let them sign in again first.")
     async with connection.transaction():

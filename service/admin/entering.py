@@ -32,7 +32,7 @@ from service.domain.statement import Source, Statement
 from service.drafts.stored import Draft
 from service.forms.fields import Field, Form, Section, fields_of, form_of, kind_of
 from service.forms.reading import Filled, fill_form, read_form
-from service.forms.shown import Page, show
+from service.forms.shown import Page, Problem, show
 from service.forms.words import sentence_of, spaced
 from service.web.problems import status_of
 from service.web.serving import Services, services
@@ -122,9 +122,7 @@ def _begin_again(sent: Sent, returned: Draft) -> Sent:
 async def _choose(request: Request, served: Services, sent: Sent) -> Response:
     coalitions = await list_coalitions(served)
     asked = sent.get("coalition")
-    faults = (
-        [] if not sent.get("kind") or asked else [Fault("/coalition", "missing", "Say which coalition it is about.")]
-    )
+    faults = [] if not sent.get("kind") or asked else [_NO_COALITION]
     return render(
         request,
         "kinds.html",
@@ -295,13 +293,11 @@ async def open_article(request: Request) -> Response:
     sent = Sent.of((await read_sent(request)).multi_items())
     filled = read_form(_ARTICLE.fields, sent.data)
     faults = strangers(filled)
-    if not sent.get("coalition"):
-        faults.append(_NO_COALITION)
     try:
         source = Source.model_validate(filled.content)
     except ValidationError as error:
         faults += invalid(error).faults
-    if faults:
+    if faults or not sent.get("coalition"):
         return await _article(request, sent, show(_ARTICLE, filled, faults), status=UNSENT)
     content = source.model_dump(mode="json", exclude_unset=True, exclude_none=True)
     kept = [
@@ -313,6 +309,9 @@ async def open_article(request: Request) -> Response:
 async def _article(request: Request, sent: Sent, page: Page, *, status: int = HTTPStatus.OK) -> Response:
     coalitions = await list_coalitions(services(request))
     asked = sent.get("coalition") or (coalitions[0].slug if len(coalitions) == 1 else "")
+    problems = page.problems
+    if status == UNSENT and not asked:
+        problems = (Problem(_NO_COALITION.detail, "Coalition", "coalition"), *problems)
     return render(
-        request, "article.html", status=status, faults=page.problems, page=page, coalitions=coalitions, coalition=asked
+        request, "article.html", status=status, faults=problems, page=page, coalitions=coalitions, coalition=asked
     )

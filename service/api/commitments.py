@@ -140,10 +140,10 @@ def _redirect(request: Request, code: str, country: str) -> Response:
 def _country(code: str) -> str:
     try:
         actor = parse_actor(code)
-    except ValueError:
-        actor = ""
+    except ValueError as error:
+        raise Unknown(str(error)) from error
     if not is_country(actor):
-        raise Unknown("No country goes by this code or name; GET /v1/actors?q= looks them up.")
+        raise Unknown("This is no country; GET /v1/coalitions/{coalition}/commitments?country= takes others, too.")
     return actor
 
 

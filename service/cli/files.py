@@ -48,7 +48,7 @@ def import_file(
         room_on_disk(),
         file.open("rb") as source,
         Spool() as spool,
-        report.open("wb") if report else contextlib.nullcontext() as out,
+        _opened(report) if report else contextlib.nullcontext() as out,
         migrated() as url,
     ):
         rows = open_rows(source, read_as, meant)
@@ -95,12 +95,19 @@ def _tell(lines: Iterable[str]) -> None:
         talk.print(line, markup=False, soft_wrap=True)
 
 
+def _opened(file: Path) -> BinaryIO:
+    try:
+        return file.open("wb")
+    except OSError as error:
+        fail(f"{file} cannot be written: {error.strerror}.")
+
+
 def export(
     file: Annotated[Path | None, typer.Argument(dir_okay=False, writable=True, help="default: standard output")] = None,
 ) -> None:
     """Write the log as JSON Lines, one event to a line, in order."""
     with migrated() as url, bar("exporting", "events") as progress:
-        target = contextlib.nullcontext(sys.stdout.buffer) if file is None else file.open("wb")
+        target = contextlib.nullcontext(sys.stdout.buffer) if file is None else _opened(file)
         with target as out:
             asyncio.run(_export(url, out.write, progress))
 

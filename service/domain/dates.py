@@ -95,7 +95,9 @@ def parse_edtf(text: str) -> Bounds:
         return _parse_single(text)
     start, _, end = text.partition("/")
     if "/" in end:
-        raise ValueError("An interval has one start and one end, as in 2025-03-24/2025-03-30.")
+        raise ValueError(
+            "An interval has one start and one end, as in 2025-03-24/2025-03-30; a day is written like 2025-07-10."
+        )
     if end in ("", ".."):
         raise ValueError("An interval needs a known end, as in 2025-03-24/2025-03-30 or ../2025-03-17.")
     earliest = BEGINNING if start in ("", "..") else _parse_single(start).earliest

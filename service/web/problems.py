@@ -125,12 +125,15 @@ def _unavailable(detail: str) -> Response:
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    details = {404: "Nothing is served at this address.", 405: "This address does not take this method."}
     status = error.status_code if error.status_code in KINDS else HTTPStatus.BAD_REQUEST
     headers = dict(error.headers or {})
-    if status == HTTPStatus.METHOD_NOT_ALLOWED:  # the framework names those of one route; others share its address
+    detail = KINDS[status].what
+    if status == HTTPStatus.NOT_FOUND:
+        detail = "Nothing is served at this address; GET / says where to begin."
+    elif status == HTTPStatus.METHOD_NOT_ALLOWED:  # the framework names those of one route; others share its address
         headers["Allow"] = ", ".join(_methods_at(request))
-    return problem(status, details.get(status, KINDS[status].what), headers=headers)
+        detail = f"This address does not take this method; it takes {headers['Allow']}."
+    return problem(status, detail, headers=headers)
 
 
 def _methods_at(request: Request) -> list[str]:
