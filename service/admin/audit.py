@@ -9,9 +9,8 @@ from starlette.responses import Response
 
 from service.access import Caller, Role
 from service.admin.guarding import UNSENT, pages, signed_in
-from service.admin.known import list_entered
-from service.admin.pages import render
-from service.admin.people import PAGE_ROWS
+from service.admin.known import words_of_named
+from service.admin.pages import PAGE_ROWS, render
 from service.admin.period import AskedPeriod, tell_ends
 from service.admin.typed import faults_at, parse_typed
 from service.domain.answers import Json
@@ -60,7 +59,7 @@ async def show_audit(request: Request) -> Response:
         found = await list_recorded(connection, wanted, before=asked.before, limit=PAGE_ROWS + 1)
         approvals = await find_approvals(connection, [one.position for one in found])
     targets = [content["target"] for one in found if "target" in (content := orjson.loads(one.body))]
-    words = {one.event_id: one.words for one in await list_entered(services(request), targets)}
+    words = await words_of_named(services(request), targets)
     following = found[PAGE_ROWS - 1].position if len(found) > PAGE_ROWS else None
     rows = [_row(one, approvals.get(one.position), words) for one in found[:PAGE_ROWS]]
     return _audit(request, caller, given, rows, following)

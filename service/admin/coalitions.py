@@ -14,8 +14,7 @@ from starlette.responses import Response
 from service.access import Caller, Role
 from service.admin.again import asked_of, find_own
 from service.admin.guarding import UNSENT, pages, signed_in
-from service.admin.pages import render, see
-from service.admin.people import PAGE_ROWS
+from service.admin.pages import PAGE_ROWS, render, see
 from service.admin.saving import Outlook, foresee, key_after, save, told_of
 from service.admin.sent import Sent, strangers
 from service.admin.typed import read_form as read_sent

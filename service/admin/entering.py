@@ -19,7 +19,7 @@ from starlette.responses import Response
 from service.access import Caller, Role
 from service.admin.again import asked_of, find_own
 from service.admin.guarding import UNSENT, pages, signed_in
-from service.admin.known import MOST_SUBJECTS, list_coalitions, list_entered, list_subjects
+from service.admin.known import MOST_SUBJECTS, list_coalitions, list_entered, list_subjects, only_one
 from service.admin.naming import actor_names, read_named
 from service.admin.pages import render, see
 from service.admin.saving import Outlook, Resembles, Saved, Seen, foresee, key_after, save, told_of
@@ -42,7 +42,7 @@ router = pages()
 NEW = "/admin/statements/new"
 ARTICLE = "/admin/articles/new"
 _MOST_ENTERED = 50
-_NO_COALITION = Fault("/coalition", "missing", "Say which coalition it is about.")
+NO_COALITION = Fault("/coalition", "missing", "Say which coalition it is about.")
 _KINDS = {kind_of(kind): kind for kind in STATEMENTS}
 
 
@@ -122,13 +122,13 @@ def _begin_again(sent: Sent, returned: Draft) -> Sent:
 async def _choose(request: Request, served: Services, sent: Sent) -> Response:
     coalitions = await list_coalitions(served)
     asked = sent.get("coalition")
-    faults = [] if not sent.get("kind") or asked else [_NO_COALITION]
+    faults = [] if not sent.get("kind") or asked else [NO_COALITION]
     return render(
         request,
         "kinds.html",
         faults=faults,
         coalitions=coalitions,
-        coalition=asked or (coalitions[0].slug if len(coalitions) == 1 else ""),
+        coalition=asked or only_one(coalitions),
         families=families(),
         kept=[(name, text) for name, texts in {**sent.data, "draft": sent.all("draft")}.items() for text in texts],
         source=sent.data.get("sources.0.title", [""])[-1],
@@ -308,10 +308,10 @@ async def open_article(request: Request) -> Response:
 
 async def _article(request: Request, sent: Sent, page: Page, *, status: int = HTTPStatus.OK) -> Response:
     coalitions = await list_coalitions(services(request))
-    asked = sent.get("coalition") or (coalitions[0].slug if len(coalitions) == 1 else "")
+    asked = sent.get("coalition") or only_one(coalitions)
     problems = page.problems
     if status == UNSENT and not asked:
-        problems = (Problem(_NO_COALITION.detail, "Coalition", "coalition"), *problems)
+        problems = (Problem(NO_COALITION.detail, "Coalition", "coalition"), *problems)
     return render(
         request, "article.html", status=status, faults=problems, page=page, coalitions=coalitions, coalition=asked
     )

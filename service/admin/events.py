@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from service.access import Caller, Role
 from service.admin.guarding import pages, signed_in
-from service.admin.known import list_entered
+from service.admin.known import words_of_named
 from service.admin.pages import render
 from service.admin.turning import title_of
 from service.database import Connection, snapshot
@@ -130,17 +130,17 @@ async def show_event(request: Request, event_id: str) -> Response:
     found = await find_recorded(served, event_id)
     targets, steps = _targets(found), _steps(found)
     told = tell_content(ordered(found.kind), found.content)
-    named = [event_id for _, event_id in targets]
-    named += [one.event_id for one in (*told, *(said for step in steps for said in step.says)) if one.event_id]
+    says = (*told, *(said for step in steps for said in step.says))
+    named = [*(event_id for _, event_id in targets), *(one.event_id for one in says if one.event_id)]
     return render(
         request,
         "event.html",
         found=found,
-        told=tell_content(ordered(found.kind), found.content),
+        told=told,
         states=_standing(found),
         subjects=[title_of(key) for key in found.effective.keys] if found.effective else [],
         targets=targets,
-        words={one.event_id: one.words for one in await list_entered(served, list(dict.fromkeys(named)))},
+        words=await words_of_named(served, named),
         source=_source(found) if caller.role.allows(Role.CONTRIBUTOR) else "",
         steps=steps,
         approved=found.approvals.get(found.row.position),

@@ -15,9 +15,8 @@ from pydantic import Field, field_validator
 from starlette.responses import Response
 
 from service.admin.guarding import UNSENT, pages, signed_in
-from service.admin.known import Named, list_coalitions
-from service.admin.pages import render
-from service.admin.people import PAGE_ROWS
+from service.admin.known import Named, list_coalitions, only_one
+from service.admin.pages import PAGE_ROWS, render
 from service.admin.period import AskedPeriod, tell_ends
 from service.admin.typed import faults_at, parse_typed
 from service.database import Connection
@@ -149,9 +148,8 @@ def _page(
 
 def _values(asked: AskedStatements, coalitions: list[Named]) -> dict[str, object]:
     """What is sought, as the timeline takes it; raises `Invalid` where it is not said in which coalition."""
-    slugs = [one.slug for one in coalitions]
-    coalition = asked.coalition or (slugs[0] if len(slugs) == 1 else "")
-    if coalition not in slugs:
+    coalition = asked.coalition or only_one(coalitions)
+    if coalition not in {one.slug for one in coalitions}:
         detail = "No coalition is registered under this slug." if coalition else "Say in which coalition to look."
         raise Invalid(detail, Fault("/coalition", "missing", detail))
     begins, ends = asked.period

@@ -1,5 +1,6 @@
 """What is known already, for who enters something: the coalitions, the subjects of a family, and where they stand."""
 
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
@@ -46,6 +47,11 @@ async def list_coalitions(served: Services) -> list[Named]:
     return [Named(row.key.coalition, row.state["name"] or row.key.coalition) for row in rows if row.state]
 
 
+def only_one(coalitions: Sequence[Named]) -> str:
+    """The slug of the only coalition, which nobody has to pick; "" where there are others, or none."""
+    return coalitions[0].slug if len(coalitions) == 1 else ""
+
+
 async def list_subjects(served: Services, coalition: str, family: str) -> list[Standing]:
     """The subjects of a family, each with its present states in a few words; those stated last come first."""
     point = Point(served.clock())
@@ -85,7 +91,12 @@ def _words(told: list[tuple[SubjectKey, str]]) -> str:
     return "; ".join(parts)
 
 
-async def list_entered(served: Services, event_ids: list[str]) -> list[Entered]:
+async def words_of_named(served: Services, event_ids: Iterable[str]) -> dict[str, str]:
+    """What statements that are named say, by their ids; what is none of ours is left out."""
+    return {one.event_id: one.words for one in await list_entered(served, dict.fromkeys(event_ids))}
+
+
+async def list_entered(served: Services, event_ids: Iterable[str]) -> list[Entered]:
     """Statements by their ids, in that order; what is none of ours is left out."""
     found = []
     async with served.pool.connection() as connection:

@@ -7,8 +7,7 @@ from starlette.responses import Response
 
 from service.admin.guarding import pages, signed_in
 from service.admin.naming import known_names
-from service.admin.pages import render
-from service.admin.people import PAGE_ROWS
+from service.admin.pages import PAGE_ROWS, render
 from service.domain.actors import Actor, find_actors
 from service.web.serving import Services, services
 

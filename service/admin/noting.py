@@ -19,7 +19,7 @@ from service.access import Caller, Role
 from service.admin.again import asked_of, find_own
 from service.admin.events import ACTIONS, BESIDE, Recorded, find_recorded
 from service.admin.guarding import UNSENT, pages, signed_in
-from service.admin.known import list_entered
+from service.admin.known import words_of_named
 from service.admin.naming import actor_names, read_named
 from service.admin.pages import render, see
 from service.admin.saving import Outlook, foresee, key_after, save, told_of
@@ -108,7 +108,7 @@ async def _read(noting: Noting, data: Data) -> Filled:
     """What was filled in; of each statement that it names, what that says."""
     filled = await read_named(noting.served, noting.form.fields, data)
     named = {name: texts[-1] for name, texts in filled.data.items() if is_event_id(texts[-1])}
-    words = {one.event_id: one.words for one in await list_entered(noting.served, list(dict.fromkeys(named.values())))}
+    words = await words_of_named(noting.served, named.values())
     told = {name: words[event_id] for name, event_id in named.items() if event_id in words}
     return replace(filled, told={**filled.told, **told})
 
@@ -251,7 +251,6 @@ async def _form(
     """The page with the form of a note."""
     found, sent = noting.found, noting.sent
     told = tell_content(ordered(found.kind), found.content)
-    named = await list_entered(noting.served, [one.event_id for one in told if one.event_id])
     return render(
         request,
         "note.html",
@@ -261,7 +260,7 @@ async def _form(
         found=found,
         action=ACTIONS[noting.name],
         told=told,
-        words={one.event_id: one.words for one in named},
+        words=await words_of_named(noting.served, (one.event_id for one in told if one.event_id)),
         key=key or sent.get("key") or noting.served.new_id(),
         etag=found.etag if overtaken or not sent.get("etag") else sent.get("etag"),
         seen=orjson.dumps(seen).decode() if noting.corrects else "",

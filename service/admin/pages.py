@@ -30,6 +30,10 @@ STRICT = {
 """What every page is sent with. Without a referrer a browser would not say either where a form comes from."""
 
 
+PAGE_ROWS = 25
+"""Of a list; what follows has a page of its own."""
+
+
 class Entry(NamedTuple):
     """A page that is always one step away, for those whose role allows it."""
 

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from service.access import Caller, Role
 from service.admin.entering import families
 from service.admin.guarding import UNSENT
-from service.admin.known import list_coalitions
+from service.admin.known import list_coalitions, only_one
 from service.admin.pages import render
 from service.admin.pasted import Line, Looked, seen_of
 from service.admin.typed import faults_at
@@ -99,7 +99,6 @@ def at_its_text(fault: Fault) -> Fault:
 async def paste_page(request: Request, pasted: Pasted, faults: Sequence[Fault] = ()) -> Response:
     """Where a table is pasted, or a file chosen."""
     coalitions = await list_coalitions(services(request))
-    only = coalitions[0].slug if len(coalitions) == 1 else ""
     return render(
         request,
         "paste.html",
@@ -107,7 +106,7 @@ async def paste_page(request: Request, pasted: Pasted, faults: Sequence[Fault] =
         faults=faults,
         pasted=pasted,
         coalitions=coalitions,
-        coalition=pasted.coalition or only,
+        coalition=pasted.coalition or only_one(coalitions),
         families=families(),
         delimiters=DELIMITERS,
         most_rows=MOST_ROWS,

@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from service.access import Role
 from service.admin.again import find_own
+from service.admin.entering import NO_COALITION
 from service.admin.guarding import pages, signed_in
 from service.admin.known import list_coalitions
 from service.admin.pages import see
@@ -159,7 +160,7 @@ async def _faults_before_reading(request: Request, pasted: Pasted) -> list[Fault
     if pasted.delimiter not in DELIMITERS:
         faults.append(Fault("/delimiter", "unknown", "Pick one from the list."))
     if pasted.coalition not in {one.slug for one in await list_coalitions(services(request))}:
-        faults.append(Fault("/coalition", "missing", "Say which coalition it is about."))
+        faults.append(NO_COALITION)
     if find_kind(pasted.kind) is None:
         faults.append(Fault("/kind", "missing", "Say what was said or done, or begin from a mapping file."))
     return faults

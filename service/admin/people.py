@@ -19,15 +19,15 @@ from service.accounts.people import (
 )
 from service.accounts.sessions import end_session, end_sessions, list_sessions
 from service.admin.guarding import UNSENT, pages, signed_in
-from service.admin.pages import render, see
+from service.admin.pages import PAGE_ROWS, render, see
 from service.admin.typed import Form, faults_at, read_form
 from service.database import Connection
 from service.domain.errors import Fault, Invalid, Refused
 from service.web.callers import lifetime
+from service.web.cookies import whole_address
 from service.web.serving import connections, services
 
 PATH = "/admin/people"
-PAGE_ROWS = 25
 ROLES = (
     (Role.READER, "Reader: only reads"),
     (Role.CONTRIBUTOR, "Contributor: enters for an approver"),
@@ -43,7 +43,7 @@ router = pages()
 async def show_people(request: Request) -> Response:
     """Everybody by login, page by page, and the form to invite somebody."""
     await signed_in(request, Role.ADMIN)
-    return await _people(request, {"login": "", "name": "", "email": "", "role": ""})
+    return await _people(request, {})
 
 
 async def _people(request: Request, typed: Form | dict[str, str], faults: tuple[Fault, ...] = ()) -> Response:
@@ -77,8 +77,7 @@ def _lasts(request: Request) -> timedelta:
 
 
 def _whole(request: Request, path: str) -> str:
-    """A path with the address under which people reach the service."""
-    return (services(request).settings.public_url or str(request.base_url).rstrip("/")) + path
+    return whole_address(request, services(request).settings.public_url, path)
 
 
 @router.get(PATH + "/{login}")

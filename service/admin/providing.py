@@ -14,7 +14,7 @@ from service.admin.pages import see
 from service.admin.signing_in import sign_in_again, visitor_of, with_session
 from service.domain.errors import Fault, Unknown
 from service.web.callers import lifetime
-from service.web.cookies import find_cookie, keep
+from service.web.cookies import find_cookie, keep, whole_address
 from service.web.serving import connections, services
 
 BEGIN, BACK = f"{SIGN_IN}/provider", f"{SIGN_IN}/provider/back"
@@ -32,7 +32,7 @@ def _provider(request: Request) -> Provider:
 
 def _back(request: Request) -> str:
     """Where the provider sends the browser back to; it knows this address beforehand."""
-    return (services(request).settings.public_url or str(request.base_url).rstrip("/")) + BACK
+    return whole_address(request, services(request).settings.public_url, BACK)
 
 
 @router.get(BEGIN)

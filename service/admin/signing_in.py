@@ -33,7 +33,7 @@ async def show_sign_in(request: Request) -> Response:
     on = local_path(request.query_params.get("next"))
     if await find_person(request, services(request)) is not None:
         return see(on)
-    return sign_in_page(request, on)
+    return _page(request, on, "", [], HTTPStatus.OK, {})
 
 
 @router.post(SIGN_IN)
@@ -52,11 +52,6 @@ async def take_sign_in(request: Request) -> Response:
     except Waits as error:
         return sign_in_again(request, on, login, Fault("", "waits", error.detail), wait=error.seconds)
     return with_session(request, see(on), secret)
-
-
-def sign_in_page(request: Request, on: str) -> Response:
-    """The page to sign in on."""
-    return _page(request, on, "", [], 200, {})
 
 
 def _page(

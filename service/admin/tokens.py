@@ -11,8 +11,8 @@ from starlette.responses import Response
 
 from service.access import Role, TokenState, Wanted, create_token, get_token, list_tokens, render_secret, revoke_token
 from service.admin.guarding import UNSENT, pages, signed_in
-from service.admin.pages import render, see
-from service.admin.people import PAGE_ROWS, ROLES
+from service.admin.pages import PAGE_ROWS, render, see
+from service.admin.people import ROLES
 from service.admin.typed import Form, faults_at, parse_typed, read_form
 from service.database import Connection
 from service.domain.answers import Json
@@ -25,6 +25,7 @@ from service.web.serving import connections, services
 
 PATH = "/admin/tokens"
 STATES = tuple(TokenState)
+_EMPTY = {"days": "90"}
 router = pages()
 
 
@@ -45,7 +46,7 @@ class NewToken(BaseModel):
 async def show_tokens(request: Request) -> Response:
     """The tokens in the order in which they were made, page by page, and the form to make one."""
     await signed_in(request, Role.ADMIN)
-    return await _tokens(request, {"role": "", "owner": "", "days": "90"})
+    return await _tokens(request, _EMPTY)
 
 
 async def _tokens(
@@ -88,7 +89,7 @@ async def make_token(request: Request) -> Response:
         done = await do_secretly(served.writing, retry, secret_of(request), make, render_secret)
     except (Invalid, Refused) as error:
         return await _tokens(request, form, faults_at(error))
-    return await _tokens(request, {"role": "", "owner": "", "days": "90"}, secret=done.content["secret"])
+    return await _tokens(request, _EMPTY, secret=done.content["secret"])
 
 
 @router.post(PATH + "/{token_id}/revoke")

@@ -8,7 +8,7 @@ from service.admin.again import asked_of
 from service.admin.coalitions import NEW as REGISTER
 from service.admin.entering import NEW
 from service.admin.events import Recorded, amended, find_recorded, said_at
-from service.admin.known import list_entered
+from service.admin.known import words_of_named
 from service.admin.paste_pages import PASTE_AGAIN
 from service.admin.saving import Outlook, outlook_of
 from service.admin.turning import title_of
@@ -137,8 +137,7 @@ async def _piece(served: Services, one: Draft, event: Event) -> Piece:
     compared = compare(fields, seen, amended(seen, content)) if isinstance(event, RecordCorrected) else []
     meanwhile = [] if one.revision is None else compare(fields, seen, said_at(target, None))
     before = [] if compared else tell_content(fields, target.content)
-    named = await list_entered(served, [one.event_id for one in told if one.event_id])
-    words = {one.event_id: one.words for one in named}
+    words = await words_of_named(served, (one.event_id for one in told if one.event_id))
     return Piece(title, told, occurred, subjects, target, before, compared, meanwhile, words)
 
 

@@ -1,4 +1,4 @@
-"""The cookie of whoever is signed in, and whether a request comes from our own pages.
+"""The cookie of whoever is signed in, and whether a request comes from our own pages, and where those are.
 
 Over https its name begins with `__Host-`, so that no neighbour on the domain can set it. That a browser sends it along
 with what another site asks for is prevented twice: by `SameSite=Lax`, and by looking where each write comes from.
@@ -16,6 +16,11 @@ CROSS_SITE = "This was sent from a page of another site, or does not say from wh
 def is_secure(request: Request, public_url: str) -> bool:
     """Whether the browser reaches the service over https."""
     return public_url.startswith("https:") or request.url.scheme == "https"
+
+
+def whole_address(request: Request, public_url: str, path: str) -> str:
+    """A path with the address under which the browser reaches the service."""
+    return (public_url or str(request.base_url).rstrip("/")) + path
 
 
 def keep(request: Request, response: Response, public_url: str, name: str, value: str, *, seconds: int) -> None:
