@@ -15,11 +15,14 @@ import pytest
 from hypothesis import settings
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
+from starlette.testclient import TestClient
 
 from service.migrate import migrate
 from service.postgres import is_running, private_postgres
+from tests.people import browser
 from tests.processes import swift_place
 from tests.profiles import THOROUGH
+from tests.registry import register
 
 settings.load_profile("thorough" if THOROUGH else "quick")
 _TEMPLATE_LOCK = 0x74656D70
@@ -94,6 +97,14 @@ def database(server_url: str, template: str) -> Iterator[str]:
     """The address of a fresh, migrated database."""
     with fresh_database(server_url, template) as url:
         yield url
+
+
+@pytest.fixture
+def editor(database: str) -> Iterator[TestClient]:
+    """A browser in which an editor is signed in, over a registry with one coalition."""
+    with browser(database, "ed", "editor") as client:
+        register(client, "willing")
+        yield client
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -19,7 +18,7 @@ from service.forms.fields import form_of, kind_of
 from service.forms.reading import fill_form
 from service.submission import Answer, Retry, Submission
 from tests.pages import Sheet, event_at, get, press, read
-from tests.people import COOKIE, add_person, begin_session, browser
+from tests.people import COOKIE, add_person, begin_session
 from tests.registry import allow, entry, post, record, recording, register, registration, statement
 from tests.test_forms import without_empty
 
@@ -36,14 +35,6 @@ FILLED: Json = {
     "sources__0__title": "A report",
 }
 MARKUP = "<script>alert(1)</script>\"'&amp;"
-
-
-@pytest.fixture
-def editor(database: str) -> Iterator[TestClient]:
-    """A browser in which an editor is signed in, over a registry with one coalition."""
-    with browser(database, "ed", "editor") as client:
-        register(client, "willing")
-        yield client
 
 
 def form(client: TestClient, kind: str = "pledge.stated", **more: str) -> Sheet:

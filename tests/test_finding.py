@@ -1,26 +1,16 @@
 """Finding statements on their page: by words, coalition, kind, country and period, page by page."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from tests.pages import get, read
-from tests.people import browser
 from tests.registry import note, post, register, statement
 
 PATH = "/admin/statements"
 Json = dict[str, Any]
-
-
-@pytest.fixture
-def reader(database: str) -> Iterator[TestClient]:
-    """A browser in which an editor is signed in, over a registry with one coalition."""
-    with browser(database, "ed", "editor") as client:
-        register(client, "willing")
-        yield client
 
 
 def found(client: TestClient, **asked: str) -> list[str]:
@@ -46,9 +36,9 @@ def on(day: str) -> Json:
     return {"edtf": day, "basis": "stated"}
 
 
-def test_statements_are_found_by_kind_country_and_period_together(reader: TestClient) -> None:
+def test_statements_are_found_by_kind_country_and_period_together(editor: TestClient) -> None:
     ids = said(
-        reader,
+        editor,
         statement(occurred=on("2025-03-17")),
         statement(occurred=on("2025-07"), actors=["FR"]),
         statement("position.stated", occurred=on("2025-07-20"), actors=["FR", "GB"]),
@@ -69,43 +59,43 @@ def test_statements_are_found_by_kind_country_and_period_together(reader: TestCl
         ({"q": "nowhere"}, []),
         ({"q": "words\x00", "kind": "meeting"}, [3]),
     ]:
-        assert found(reader, **asked) == [ids[number] for number in which], asked
-    assert "2 statements, in the order" in get(reader, f"{PATH}?kind=pledge").text
-    assert "One statement, in the order" in get(reader, f"{PATH}?kind=meeting").text
-    assert "No statement fits all of this." in get(reader, f"{PATH}?country=FR&since=2026").text
+        assert found(editor, **asked) == [ids[number] for number in which], asked
+    assert "2 statements, in the order" in get(editor, f"{PATH}?kind=pledge").text
+    assert "One statement, in the order" in get(editor, f"{PATH}?kind=meeting").text
+    assert "No statement fits all of this." in get(editor, f"{PATH}?country=FR&since=2026").text
 
 
-def test_what_is_sought_stays_filled_in(reader: TestClient) -> None:
+def test_what_is_sought_stays_filled_in(editor: TestClient) -> None:
     filled = {"q": "troops", "kind": "pledge", "country": "Frankreich", "since": "July 2025", "until": "2025-08"}
-    page = read(reader.get(PATH, params=filled))
+    page = read(editor.get(PATH, params=filled))
     assert {name: texts[-1] for name, texts in page.data.items()} == filled
 
 
-def test_what_is_found_is_what_it_is_taken_to_say_now_and_nothing_retracted(reader: TestClient) -> None:
-    corrected, retracted = said(reader, statement(), statement(summary="Something else."))
-    note(reader, corrected, "corrections", {"changes": {"occurred": {"edtf": "2024-01-01"}}, "reason": "entry_error"})
-    note(reader, retracted, "retraction", {"reason": "other"})
-    assert found(reader, until="2024") == [corrected]
-    assert found(reader, kind="pledge") == [corrected]
+def test_what_is_found_is_what_it_is_taken_to_say_now_and_nothing_retracted(editor: TestClient) -> None:
+    corrected, retracted = said(editor, statement(), statement(summary="Something else."))
+    note(editor, corrected, "corrections", {"changes": {"occurred": {"edtf": "2024-01-01"}}, "reason": "entry_error"})
+    note(editor, retracted, "retraction", {"reason": "other"})
+    assert found(editor, until="2024") == [corrected]
+    assert found(editor, kind="pledge") == [corrected]
 
 
-def test_pages_leave_nothing_out_and_agree_while_others_record(reader: TestClient) -> None:
-    ids = said(reader, *[statement(subject=f"s{number}", summary="&" * 4000) for number in range(60)])
-    first = get(reader, f"{PATH}?kind=pledge")
+def test_pages_leave_nothing_out_and_agree_while_others_record(editor: TestClient) -> None:
+    ids = said(editor, *[statement(subject=f"s{number}", summary="&" * 4000) for number in range(60)])
+    first = get(editor, f"{PATH}?kind=pledge")
     assert "60 statements" in first.text
-    late = said(reader, statement(occurred=on("2025-07-10"), subject="later"))
+    late = said(editor, statement(occurred=on("2025-07-10"), subject="later"))
     following = next(given["href"] for tag, given in first.elements if given.get("rel") == "next")
     assert "kind=pledge&" in following
-    second = get(reader, following)
+    second = get(editor, following)
     assert "60 statements" in second.text
-    assert found(reader, kind="pledge") == [*ids, *late]
+    assert found(editor, kind="pledge") == [*ids, *late]
     shown = [link for page in (first, second) for link in page.links if link.startswith("/admin/events/")]
     assert shown == [f"/admin/events/{event_id}" for event_id in ids[:50]]
 
 
-def test_what_was_recorded_last_has_pages_too(reader: TestClient) -> None:
-    ids = said(reader, *[statement(subject=f"s{number}") for number in range(60)])
-    listed = found(reader)
+def test_what_was_recorded_last_has_pages_too(editor: TestClient) -> None:
+    ids = said(editor, *[statement(subject=f"s{number}") for number in range(60)])
+    listed = found(editor)
     assert listed[:-1] == list(reversed(ids))
     assert len(listed) == 61, "and the registration"
 
@@ -125,29 +115,29 @@ def test_what_was_recorded_last_has_pages_too(reader: TestClient) -> None:
     ],
 )
 def test_what_cannot_be_sought_is_said_and_nothing_is_listed(
-    reader: TestClient, asked: dict[str, str], field: str
+    editor: TestClient, asked: dict[str, str], field: str
 ) -> None:
-    answer = reader.get(PATH, params=asked)
+    answer = editor.get(PATH, params=asked)
     assert answer.status_code == 422
     assert f'href="#{field}"' in answer.text
     assert "/admin/events/" not in answer.text
 
 
-def test_where_there_are_several_coalitions_one_has_to_be_chosen_and_nothing_is_ignored(reader: TestClient) -> None:
-    register(reader, "able")
-    (mine,), (other,) = said(reader, statement()), said(reader, statement(coalition="able"))
-    refused = reader.get(PATH, params={"q": "words"})
+def test_where_there_are_several_coalitions_one_has_to_be_chosen_and_nothing_is_ignored(editor: TestClient) -> None:
+    register(editor, "able")
+    (mine,), (other,) = said(editor, statement()), said(editor, statement(coalition="able"))
+    refused = editor.get(PATH, params={"q": "words"})
     assert (refused.status_code, "Say in which coalition to look." in refused.text) == (422, True)
     assert 'value="words"' in refused.text
-    assert found(reader, q="words", coalition="able") == [other]
-    assert found(reader, coalition="willing") == [mine]
-    assert {mine, other} < set(found(reader)), "what was recorded last is of all"
+    assert found(editor, q="words", coalition="able") == [other]
+    assert found(editor, coalition="willing") == [mine]
+    assert {mine, other} < set(found(editor)), "what was recorded last is of all"
 
 
-def test_no_text_of_a_filter_or_a_statement_becomes_markup(reader: TestClient) -> None:
+def test_no_text_of_a_filter_or_a_statement_becomes_markup(editor: TestClient) -> None:
     markup = '<img src=x onerror="alert(1)">'
-    said(reader, statement(summary=markup, sources=[{"title": markup}]))
+    said(editor, statement(summary=markup, sources=[{"title": markup}]))
     for asked in ({"q": markup}, {"q": "onerror"}, {"country": markup}, {"since": markup}):
-        answer = reader.get(PATH, params=asked)
+        answer = editor.get(PATH, params=asked)
         assert markup in read(answer).text or 'value="&lt;img' in answer.text
         assert not re.search("<img", answer.text)

@@ -1,28 +1,18 @@
 """A statement's page and the notes on its record: corrected, retracted, disputed, told twice, better sourced."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
 from starlette.testclient import TestClient
 
 from service.domain.record import make_patch, merge_patch
 from tests.pages import Sheet, event_at, get, press, read
-from tests.people import COOKIE, add_person, begin_session, browser
-from tests.registry import note, post, register, statement
+from tests.people import COOKIE, add_person, begin_session
+from tests.registry import note, post, statement
 from tests.test_entering import size
 
 Json = dict[str, Any]
 TERMS: Json = {"category": "ground_troops", "firmness": "announced", "conditions": [{"kind": "mandate"}]}
-
-
-@pytest.fixture
-def editor(database: str) -> Iterator[TestClient]:
-    """A browser in which an editor is signed in, over a registry with one coalition."""
-    with browser(database, "ed", "editor") as client:
-        register(client, "willing")
-        yield client
 
 
 def recorded(client: TestClient, **changes: Any) -> str:

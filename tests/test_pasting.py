@@ -2,10 +2,8 @@
 
 import io
 import threading
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
 from httpx2 import Response
 from starlette.testclient import TestClient
 
@@ -25,14 +23,6 @@ SAME = {
     "const__body__quantity__unit": "persons",
 }
 MARKUP = "<script>alert(1)</script>\"'&amp;</textarea>"
-
-
-@pytest.fixture
-def editor(database: str) -> Iterator[TestClient]:
-    """A browser in which an editor is signed in, over a registry with one coalition."""
-    with browser(database, "ed", "editor") as client:
-        register(client, "willing")
-        yield client
 
 
 def rows(count: int = 50) -> list[list[str]]:

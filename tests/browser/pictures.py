@@ -23,6 +23,7 @@ from tests.processes import ROOT, open_folder
 from tests.test_pasting import rows
 
 FOLDER = ROOT / "docs" / "pictures"
+_FORM = "/admin/statements/new?coalition=willing&kind=pledge.stated&body.category=air"
 _PALETTE = """async picture => {
     const bytes = Uint8Array.from(atob(picture), one => one.charCodeAt(0));
     const bitmap = await createImageBitmap(new Blob([bytes]));
@@ -65,15 +66,11 @@ def at(path: str) -> Callable[[Window, Full], None]:
 
 
 def _form(on: Window, *, subject: str, summary: str) -> None:
-    page = on.open("/admin/statements/new?coalition=willing&kind=pledge.stated&body.category=air")
+    page = on.open(_FORM)
     page.get_by_label("Who", exact=True).fill("Франція; Poland")
     page.get_by_label("Another subject, in a few words").fill(subject)
     page.get_by_label("Date required", exact=True).fill("by 17 March 2025")
     page.get_by_label("What was said, in your own words required").fill(summary)
-
-
-def _empty(on: Window, full: Full) -> None:
-    on.open("/admin/statements/new?coalition=willing&kind=pledge.stated&body.category=air")
 
 
 def _mend(on: Window, full: Full) -> None:
@@ -84,7 +81,7 @@ def _mend(on: Window, full: Full) -> None:
 
 
 def _preview(on: Window, full: Full) -> None:
-    page = on.open("/admin/statements/new?coalition=willing&kind=pledge.stated&body.category=air")
+    page = on.open(_FORM)
     page.get_by_label("Who", exact=True).fill("France")
     page.get_by_label("air-policing", exact=False).first.check()
     page.get_by_label("Date required", exact=True).fill("4 September 2025")
@@ -134,7 +131,7 @@ PICTURES = (
     Picture("sign-in", "", at("/admin/sign-in")),
     Picture("start", "eve", at("/admin")),
     Picture("kinds", "ed", at("/admin/statements/new?coalition=willing")),
-    Picture("form", "ed", _empty, dark=True),
+    Picture("form", "ed", at(_FORM), dark=True),
     Picture("form-with-faults", "ed", _mend),
     Picture("preview", "ed", _preview),
     Picture("article", "ed", _article),
