@@ -8,7 +8,7 @@ from starlette.responses import Response
 from service.admin.guarding import pages, signed_in
 from service.admin.naming import known_names
 from service.admin.pages import PAGE_ROWS, render
-from service.domain.actors import Actor, find_actors
+from service.domain.actors import Actor, find_actors, suggest_actors
 from service.web.serving import Services, services
 
 _ALIASES = 12
@@ -30,4 +30,5 @@ async def _find(served: Services, q: str) -> list[Actor]:
     """Those whom statements have named, by the name or one that is nearly it, then the countries and organisations."""
     names = await known_names(served)
     named = await asyncio.to_thread(names.suggest, q, PAGE_ROWS)
-    return [*named, *await asyncio.to_thread(find_actors, q, PAGE_ROWS + 1)]
+    found = await asyncio.to_thread(find_actors, q, PAGE_ROWS + 1)
+    return [*named, *(found or await asyncio.to_thread(suggest_actors, q))]
