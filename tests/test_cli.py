@@ -202,7 +202,7 @@ def test_a_fault_is_named_by_row_and_pointer_and_nothing_is_recorded(database: s
     file = write(tmp_path / "file.jsonl", lines(600, line_503={"body": {"firmness": "announced"}}))
     refused = command("import", file, DATABASE_URL=database)
     assert (refused.returncode, refused.stdout) == (1, "")
-    assert "Of 601 rows 1 row is not valid, and nothing is recorded" in refused.stderr
+    assert "Of 601 rows 1 row is not valid, and nothing is recorded.\n" in refused.stderr
     assert "row 503, /body/category" in refused.stderr
     assert size_of(database) == 0
 
@@ -590,6 +590,13 @@ def test_an_address_of_a_database_that_cannot_be_read_is_a_sentence_without_its_
     assert (refused.code, refused.out) == (1, "")
     assert "error: A setting is not valid: DATABASE_URL: " in refused.err
     assert "canary" not in refused.err
+
+
+def test_a_folder_that_cannot_be_made_is_a_sentence(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STATE_DIR", "/dev/null/state")
+    refused = call("verify", url="")
+    assert (refused.code, refused.out) == (1, "")
+    assert refused.err == "error: The folder of STATE_DIR cannot be made: Not a directory.\n"
 
 
 def test_no_command_at_all_shows_the_help_without_a_database() -> None:

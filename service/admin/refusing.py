@@ -12,8 +12,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.admin.pages import is_page, render
-from service.admin.typed import for_people
 from service.domain.answers import Json
+from service.domain.errors import for_people
 from service.web.problems import PROBLEM
 
 _AGAIN = "A form may be sent again: however often that is done, it is saved once."

@@ -9,7 +9,7 @@ from fastapi import Request
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import ImmutableMultiDict
 
-from service.domain.errors import Fault, Invalid, RegistryError
+from service.domain.errors import Fault, Invalid, RegistryError, for_people
 from service.domain.kinds import invalid
 from service.web.bodies import NotJson, bounded, content_type
 from service.web.serving import services
@@ -51,8 +51,3 @@ def parse_typed(model: type[Model], form: Mapping[str, str], *, besides: tuple[s
 def faults_at(error: RegistryError) -> tuple[Fault, ...]:
     """What is wrong, each at a field: for the page that shows the form again."""
     return error.faults or (Fault("", "invalid", for_people(error.detail)),)
-
-
-def for_people(detail: str) -> str:
-    """What has happened, without what only programs send or see: a form has its key, and its faults stand on it."""
-    return detail.replace(" with the same Idempotency-Key", "").replace("; see `errors`", "")

@@ -15,7 +15,7 @@ from service.cli.data import doctor, migrate, rebuild, seed, verify
 from service.cli.files import export, import_file
 from service.cli.ground import talk
 from service.cli.serving import serve
-from service.domain.errors import RegistryError
+from service.domain.errors import RegistryError, for_people
 from service.load.told import told_fault
 from service.postgres import PostgresError
 
@@ -48,7 +48,7 @@ def main() -> None:
         app(prog_name="./run")
     except RegistryError as error:
         faults = "".join(f"\n{line}" for line in map(told_fault, error.faults))
-        talk.print(f"error: {error.detail}{faults}", markup=False, soft_wrap=True)
+        talk.print(f"error: {for_people(error.detail)}{faults}", markup=False, soft_wrap=True)
         sys.exit(1)
     except (PostgresError, PoolTimeout, *_REFUSALS) as error:
         talk.print(f"error: {error}", markup=False, soft_wrap=True)

@@ -54,7 +54,10 @@ def database(settings: Settings) -> Iterator[str]:
     if settings.database_url:
         yield settings.database_url
         return
-    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        settings.state_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        fail(f"The folder of STATE_DIR cannot be made: {error.strerror}.")
     with private_postgres(settings.state_dir.absolute()) as url:
         yield url
 

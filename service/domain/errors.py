@@ -97,3 +97,10 @@ class Busy(Unavailable):
 
 class NoRoom(Unavailable):
     """There is no room for it on the disk."""
+
+
+def for_people(detail: str) -> str:
+    """What has happened, without what only programs send or see: people are told the faults beside it."""
+    for said in (" with the same Idempotency-Key", "; see `errors` for where and why", "; see `errors`"):
+        detail = detail.replace(said, "")
+    return detail

@@ -237,8 +237,11 @@ def fold(word: str) -> str:
 
 def parse_mapping(text: bytes) -> Mapping:
     """A mapping file's text; raises `Invalid` with a pointer for each fault."""
+    said = _load(text)
+    if not isinstance(said, dict):
+        raise _wrong(Fault("/mapping", "no_mapping", "This is no mapping: YAML with `version: 1` and `fields`."))
     try:
-        mapping = Mapping.model_validate(_load(text))
+        mapping = Mapping.model_validate(said)
     except ValidationError as error:
         raise _wrong(*invalid(error, pointer="/mapping").faults) from None
     faults = [*_unknown_fields(mapping), *_unknown_names(mapping), *_missing(mapping)]
