@@ -588,8 +588,15 @@ def test_a_setting_that_cannot_be_read_is_a_sentence(
 def test_an_address_of_a_database_that_cannot_be_read_is_a_sentence_without_its_password(call: Call) -> None:
     refused = call("migrate", url="localhost/registry?password=canary")
     assert (refused.code, refused.out) == (1, "")
-    assert "error: A setting is not valid: DATABASE_URL: " in refused.err
+    assert "error: A setting is not valid: DATABASE_URL: is no address such as " in refused.err
     assert "canary" not in refused.err
+
+
+def test_settings_that_do_not_fit_each_other_are_a_sentence(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OIDC_ISSUER", "https://id.example")
+    refused = call("verify")
+    assert (refused.code, refused.out) == (1, "")
+    assert "error: A setting is not valid: OIDC_ISSUER and OIDC_CLIENT_ID are set together" in refused.err
 
 
 def test_a_folder_that_cannot_be_made_is_a_sentence(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,7 +33,10 @@ def read_settings() -> Settings:
     try:
         settings = Settings()
     except ValidationError as error:
-        faults = "; ".join(f"{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors(include_input=False))
+        faults = "; ".join(
+            ": ".join([*(str(name).upper() for name in one["loc"]), one["msg"].removeprefix("Value error, ")])
+            for one in error.errors(include_input=False)
+        )
         fail(f"A setting is not valid: {faults}.")
     if "STATE_DIR" in os.environ:
         return settings
