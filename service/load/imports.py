@@ -303,8 +303,9 @@ def _event_of(one: Checked) -> Event | None:
 
 
 def _faulty(spool: Spool) -> Faulty:
-    rows = "1 row is" if spool.bad == 1 else f"{spool.bad:,} rows are"
-    detail = f"Of {spool.rows:,} rows {rows} not valid, and nothing is recorded; see `errors` for where and why."
+    bad = "1 row is" if spool.bad == 1 else f"{spool.bad:,} rows are"
+    bad = "The row is" if spool.rows == 1 else f"Of {spool.rows:,} rows {bad}"
+    detail = f"{bad} not valid, and nothing is recorded; see `errors` for where and why."
     if spool.fault_count > len(spool.first_faults):
         detail += f" It has the first {len(spool.first_faults)} of {spool.fault_count:,} faults."
     return Faulty(detail, *spool.first_faults, count=spool.fault_count)

@@ -70,6 +70,7 @@ class Index(BaseModel):
 
 _BEGIN = {
     "docs": "/docs",
+    "people": "/admin",
     "openapi": "/openapi.json",
     "problems": "/problems",
     "coalitions": "/v1/coalitions",
