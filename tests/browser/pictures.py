@@ -169,8 +169,12 @@ def packed(artist: Page, picture: bytes) -> bytes:
 
 
 def squeezed(lines: bytes) -> bytes:
-    """As small as it gets; which way is the better one depends on the picture."""
-    ways = (zlib.compressobj(9, strategy=way) for way in (zlib.Z_DEFAULT_STRATEGY, zlib.Z_FILTERED))
+    """As small as it gets; which way is the best one depends on the picture."""
+    ways = (
+        zlib.compressobj(9, memLevel=level, strategy=strategy)
+        for level in range(4, 9)
+        for strategy in (zlib.Z_DEFAULT_STRATEGY, zlib.Z_FILTERED)
+    )
     return min((way.compress(lines) + way.flush() for way in ways), key=len)
 
 
