@@ -353,6 +353,19 @@ def test_deliveries_add_up_apart_by_unit_and_by_currency() -> None:
     assert delivered.deliveries == 5
 
 
+def test_what_was_delivered_in_all_may_be_more_than_one_statement_can_say() -> None:
+    book = Book()
+    for day in ("01", "02"):
+        money = {"amount": "999999999999999.50", "currency": "EUR"}
+        body = {"quantity": persons(2**53 - 1, 2**53 - 1), "money": money}
+        book.say("pledge.delivered", on=f"2025-07-{day}", body=body)
+    delivered = book.at(GB).delivered
+    (quantity,), (money,) = delivered.quantities, delivered.money
+    assert (quantity.min, quantity.max) == ("18014398509481982", "18014398509481982")
+    assert (money.min_amount, money.max_amount) == ("1999999999999999.00", "1999999999999999.00")
+    assert type(delivered).model_validate_json(delivered.model_dump_json()) == delivered
+
+
 def test_a_pledge_is_delivered_once_all_that_was_pledged_has_surely_arrived() -> None:
     book = Book()
     book.pledge("2025-03-01", quantity=persons(None, 10, "jets"))

@@ -29,6 +29,15 @@ def test_totals_add_the_lower_and_the_upper_ends_apart() -> None:
     ]
 
 
+def test_totals_have_no_bound_and_are_texts_where_programs_would_round_them() -> None:
+    book = Book()
+    for one, other in (("FR", "DE"), ("GB", "PL")):
+        book.pledge(actor=one, quantity=persons(2**53 - 1, 2**53 - 1))
+        book.pledge(actor=other, category="financial", money={"amount": "999999999999999.50", "currency": "EUR"})
+    assert book.category()["totals"][0]["known_min"] == "18014398509481982"
+    assert book.category("financial")["totals"][0]["known_max"] == "1999999999999999.00"
+
+
 def test_totals_say_how_many_are_unknown_and_how_many_ends_are_open() -> None:
     book = Book()
     book.pledge(actor="FR", quantity=persons(None, 200))

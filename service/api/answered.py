@@ -38,7 +38,7 @@ from service.api.shapes import (
 )
 from service.domain import ceasefire
 from service.domain.answers import Json
-from service.domain.quantities import Number
+from service.domain.quantities import Sum
 from service.domain.record import EventId
 
 # --- the point ---
@@ -140,8 +140,8 @@ class Total(Shape):
     firmness: Firmness
     unit: str | None = ABSENT
     currency: str | None = ABSENT
-    known_min: Number | None
-    known_max: Number | None
+    known_min: Sum | None
+    known_max: Sum | None
     unknown_count: int
     open_min_count: int
     open_max_count: int

@@ -20,7 +20,7 @@ from pydantic import (
 
 from service.domain import ceasefire, meeting, membership, pledge, position, warning
 from service.domain.answers import Json
-from service.domain.quantities import Number
+from service.domain.quantities import Sum
 from service.domain.record import EventId
 
 
@@ -89,8 +89,8 @@ class Actor(Shape):
 class QuantityShown(Shape):
     """How many, as stated: either end may be open; words are never turned into numbers."""
 
-    min: Number | None
-    max: Number | None
+    min: Sum | None
+    max: Sum | None
     unit: str | None
     approximate: bool
     text: str | None

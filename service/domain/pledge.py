@@ -14,7 +14,16 @@ from service.domain.actors import ActorCode
 from service.domain.dates import Edtf
 from service.domain.errors import Misplaced
 from service.domain.plainly import money_in_words, plain, quantity_in_words
-from service.domain.quantities import Money, Quantity, add_money, add_quantity, compare_ranges, range_of
+from service.domain.quantities import (
+    Money,
+    MoneySum,
+    Quantity,
+    QuantitySum,
+    add_money,
+    add_quantity,
+    compare_ranges,
+    range_of,
+)
 from service.domain.statement import Flag, Line, Statement, Text, Value
 from service.domain.subject import Change, Family, Item, SubjectState, day_after, mentioned
 
@@ -198,8 +207,8 @@ class Delivered(Value):
     """What has been delivered so far, added up apart by unit and by currency."""
 
     complete: bool = False
-    quantities: tuple[Quantity, ...] = ()
-    money: tuple[Money, ...] = ()
+    quantities: tuple[QuantitySum, ...] = ()
+    money: tuple[MoneySum, ...] = ()
     deliveries: int = 0
 
 

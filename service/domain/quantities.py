@@ -55,6 +55,20 @@ Number = Annotated[
         }
     ),
 ]
+Sum = Annotated[
+    int | str,
+    WithJsonSchema(
+        {
+            "description": "an integer, or a decimal string for a fraction and for what is larger than 2^53 - 1",
+            "examples": [30000, "0.25"],
+            "anyOf": [
+                {"type": "integer", "minimum": 0, "maximum": LARGEST},
+                {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?$"},
+            ],
+        }
+    ),
+]
+"""What numbers come to, added up: it has no bound."""
 Amount = Annotated[
     str,
     StringConstraints(pattern=AMOUNT),
@@ -162,6 +176,20 @@ class Money(Value):
         return self
 
 
+class QuantitySum(Quantity):
+    """Counts added up."""
+
+    min: Sum | None = None
+    max: Sum | None = None
+
+
+class MoneySum(Money):
+    """Sums added up."""
+
+    min_amount: str | None = None
+    max_amount: str | None = None
+
+
 Range = tuple[Decimal | None, Decimal | None]
 
 
@@ -185,19 +213,21 @@ def compare_ranges(before: Range, after: Range) -> int | None:
 
 
 def render_number(number: Decimal) -> int | str:
-    """A decimal as `Number` holds it."""
-    return int(number) if number == number.to_integral_value() else f"{number.normalize():f}"
+    """A decimal as `Sum` holds it, and `Number`."""
+    if number == number.to_integral_value():
+        return int(number) if number <= LARGEST else f"{int(number)}"
+    return f"{number.normalize():f}"
 
 
-def add_quantity(so_far: tuple[Quantity, ...], more: Quantity | None) -> tuple[Quantity, ...]:
+def add_quantity(so_far: tuple[QuantitySum, ...], more: Quantity | None) -> tuple[QuantitySum, ...]:
     """Counts with one more, added up apart by unit; words stay words."""
     if more is None:
         return so_far
     same = next((old for old in so_far if old.unit and old.unit == more.unit), None)
     if same is None:
-        return (*so_far, more)
+        return (*so_far, QuantitySum(**dict(more)))
     low, high = _sum(range_of(same), range_of(more))
-    total = Quantity(
+    total = QuantitySum(
         min=None if low is None else render_number(low),
         max=None if high is None else render_number(high),
         unit=same.unit,
@@ -206,15 +236,15 @@ def add_quantity(so_far: tuple[Quantity, ...], more: Quantity | None) -> tuple[Q
     return tuple(total if old is same else old for old in so_far)
 
 
-def add_money(so_far: tuple[Money, ...], more: Money | None) -> tuple[Money, ...]:
+def add_money(so_far: tuple[MoneySum, ...], more: Money | None) -> tuple[MoneySum, ...]:
     """Sums with one more, added up apart by currency."""
     if more is None:
         return so_far
     same = next((old for old in so_far if old.currency == more.currency), None)
     if same is None:
-        return (*so_far, more)
+        return (*so_far, MoneySum(**dict(more)))
     low, high = _sum(range_of(same), range_of(more))
-    total = Money(
+    total = MoneySum(
         min_amount=None if low is None else str(low),
         max_amount=None if high is None else str(high),
         currency=same.currency,
