@@ -16,6 +16,8 @@ def main() -> None:
     parser.add_argument("-H", action="append", default=[], dest="headers")
     parser.add_argument("-X", dest="method")
     parser.add_argument("-d", dest="body")
+    parser.add_argument("--data-binary", dest="whole")
+    parser.add_argument("--no-buffer", action="store_true")
     parser.add_argument("-F", action="append", default=[], dest="parts")
     parser.add_argument("-D", dest="head")
     parser.add_argument("-o", dest="out")
@@ -23,6 +25,8 @@ def main() -> None:
     given = parser.parse_args()
     headers = dict(header.split(": ", 1) for header in given.headers)
     body = _read(given.body) if given.body else None
+    if given.whole:
+        body = Path(given.whole.removeprefix("@")).read_bytes()
     if given.parts:
         boundary = secrets.token_hex(16)
         headers["Content-Type"] = f"multipart/form-data; boundary={boundary}"
@@ -35,11 +39,11 @@ def main() -> None:
         if given.head:
             told = [f"{name}: {value}" for name, value in answer.headers.items()]
             Path(given.head).write_text("\r\n".join([f"HTTP/1.1 {answer.status}", *told, "", ""]), newline="")
-        content = answer.read()
         if given.out:
-            Path(given.out).write_bytes(content)
-        else:
-            sys.stdout.buffer.write(content)
+            Path(given.out).write_bytes(answer.read())
+        while piece := answer.read1():
+            sys.stdout.buffer.write(piece)
+            sys.stdout.buffer.flush()
 
 
 def _read(body: str) -> bytes:

@@ -31,6 +31,7 @@ ANALYSTS = (ROOT / "docs" / "analysts.md").read_text("utf-8")
 COMMANDS = (ROOT / "docs" / "commands.md").read_text("utf-8")
 EXAMPLES = (ROOT / "docs" / "examples.md").read_text("utf-8")
 API = (ROOT / "docs" / "api.md").read_text("utf-8")
+MAPPING = (ROOT / "docs" / "mapping.md").read_text("utf-8")
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text("utf-8")
 DECISIONS = ROOT / "docs" / "decisions"
 
@@ -52,6 +53,7 @@ class Registry(NamedTuple):
 
     address: str
     token: str
+    state: Path
 
 
 class Shown(NamedTuple):
@@ -86,7 +88,7 @@ def running() -> Iterator[Registry]:
         try:
             assert process.stdout
             said = dict(line.split(maxsplit=1) for line in (process.stdout.readline(), process.stdout.readline()))
-            yield Registry(said["address:"].strip(), said["token:"].strip())
+            yield Registry(said["address:"].strip(), said["token:"].strip(), folder / "state")
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(60)
@@ -159,6 +161,39 @@ def test_the_examples_run_from_first_to_last_print_what_the_page_shows(
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(shell.pid, signal.SIGKILL)
     assert printed.split("\0")[1:] == [content for kind, content in blocks if kind == "text"], failed
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["curl", "the stand-in"])
+def test_the_commands_of_the_pages_about_the_api_and_mappings_run(running: Registry, tmp_path: Path, own: bool) -> None:
+    """With the table and the mapping of the example; nothing is recorded, for other pages ask the same registry."""
+    (tmp_path / "run").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m service.cli "$@"\n', "utf-8")
+    (tmp_path / "run").chmod(0o755)
+    for kind, content in _FENCE.findall(MAPPING):
+        for name in {"csv": ("pledges.csv", "table.csv"), "yaml": ("pledges.yaml", "mapping.yaml")}.get(kind, ()):
+            (tmp_path / name).write_text(content, "utf-8")
+    page = "".join(content for text in (API, MAPPING) for kind, content in _FENCE.findall(text) if kind == "sh")
+    for written, run in (
+        ("'http://127.0.0.1:8000", '"$REGISTRY"\''),
+        ("curl --no-buffer", "! timeout 2 curl -s --no-buffer"),  # it has no end of its own
+        ('import" -H "Authorization: Bearer $TOKEN" -F', 'import?dry_run=true" -H "Authorization: Bearer $TOKEN" -F'),
+    ):
+        assert written in page
+        page = page.replace(written, run)
+    search = with_curl(tmp_path) if own else f"{tmp_path}{os.pathsep}{with_curl(tmp_path)}"
+    environment = os.environ | {"REGISTRY": running.address, "TOKEN": running.token, "STATE_DIR": str(running.state)}
+    environment |= {"PATH": search, "PYTHONPATH": str(ROOT)}
+    environment.pop("DATABASE_URL", None)
+    begin = 'curl -s "$REGISTRY/v1/coalitions/willing/timeline.csv" > statements.csv\n'
+    command = ["bash", "-euo", "pipefail", "-c", begin + page]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert '"country":{"code":"GB"' in done.stdout
+    assert "\nevent: pledge.stated\n" in done.stdout
+    assert done.stdout.count('"complete":true') == 3
+    assert '"recorded":0,"repeated"' in done.stdout
+    assert "would record: 3 of" in done.stderr + done.stdout
 
 
 # Names that the code has
