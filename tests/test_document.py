@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from starlette.testclient import TestClient
 
 from service.api.kept import DraftKept, DraftRecorded
+from service.domain.errors import Invalid
 from service.domain.kinds import KINDS, parse_event
 from service.load import load_seeds
 from service.main import create_app
@@ -143,6 +144,17 @@ def test_every_kind_of_statement_can_be_sent() -> None:
     body = operations()["recordStatement"]["requestBody"]["content"]["application/json"]["schema"]
     mapping = body["discriminator"]["mapping"]
     assert set(mapping) == {name for name, kind in KINDS.items() if hasattr(kind, "rank")}
+
+
+def test_the_subject_that_holds_a_coalitions_names_is_refused_and_the_document_says_so() -> None:
+    schema = {"$ref": "#/components/schemas/CoalitionStated", "components": APP.document("3.1")["components"]}
+    said = statement("coalition.stated")
+    Draft202012Validator(schema).validate(said)
+    said["subject"] = "registration"
+    with pytest.raises(Invalid) as refused:
+        parse_event(said)
+    assert [fault.pointer for fault in refused.value.faults] == ["/subject"]
+    assert not Draft202012Validator(schema).is_valid(said)
 
 
 def test_every_example_is_what_its_schema_says() -> None:

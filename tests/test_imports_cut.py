@@ -35,12 +35,12 @@ def send(server: Server, body: bytes, path: str = "/v1/import") -> tuple[int, An
         return answer.status, json.loads(answer.read())
 
 
-def begin(server: Server, body: bytes, declared: int) -> socket.socket:
-    """Sends a file, or the beginning of one, and does not wait for an answer."""
+def begin(server: Server, body: bytes, declared: int, **more: str) -> socket.socket:
+    """Sends a file, or the beginning of one, and does not wait for an answer; ``more`` are further headers."""
     line = socket.create_connection((server.host, server.port), timeout=PATIENCE)
     head = [
         f"POST /v1/import HTTP/1.1\r\nHost: {server.host}",
-        *(f"{name}: {value}" for name, value in HEADERS.items()),
+        *(f"{name}: {value}" for name, value in (HEADERS | more).items()),
     ]
     line.sendall("\r\n".join([*head, f"Content-Length: {declared}", "\r\n"]).encode() + body)
     return line

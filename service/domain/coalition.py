@@ -1,12 +1,11 @@
 """Coalitions: their names, and the facts of organisation that somebody stated about them."""
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field
 
 from service.domain.actors import ActorCode
-from service.domain.errors import Misplaced
 from service.domain.pledge import Condition, ConditionKind
 from service.domain.quantities import Quantity
 from service.domain.statement import Event, Line, Slug, Speaker, Statement, Text, Value
@@ -69,19 +68,22 @@ class OrganisationTerms(Value):
     ] = ()
 
 
+def _leave_the_registration_alone(subject: str) -> str:
+    if subject == REGISTRATION:
+        raise ValueError("is the subject that holds the coalition's names; take another slug")
+    return subject
+
+
 class CoalitionStated(Statement):
     """Facts of organisation: phase, force, leads, headquarters, command, claimed strength, mandate, conditions."""
 
     family: ClassVar[str] = "coalition"
     per_actor: ClassVar[bool] = False
     kind: Literal["coalition.stated"]
+    subject: Annotated[
+        Slug, AfterValidator(_leave_the_registration_alone), Field(json_schema_extra={"not": {"const": REGISTRATION}})
+    ]
     body: OrganisationTerms
-
-    @model_validator(mode="after")
-    def _leaves_the_registration_alone(self) -> Self:
-        if self.subject == REGISTRATION:
-            raise Misplaced("subject", f"The subject `{REGISTRATION}` holds the coalition's names; take another slug.")
-        return self
 
 
 KINDS = (CoalitionRegistered, CoalitionStated)

@@ -160,8 +160,11 @@ def tick(on: Window, first: str, option: str) -> None:
     tab_to(on, first)
     if first == option:
         on.press("Space")
-    while not on.page.evaluate(_CALLED).startswith(option):
+    passed = [first]
+    while not passed[-1].startswith(option):
+        assert len(passed) < _FARTHEST, f"{option} is not reached by {passed}"
         on.press("ArrowDown")
+        passed.append(on.page.evaluate(_CALLED))
 
 
 def unfold(on: Window, label: str) -> None:
