@@ -18,7 +18,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from service.domain import ceasefire, meeting, membership, pledge, position, warning
+from service.domain import ceasefire, conditions, meeting, membership, pledge, position, warning
 from service.domain.answers import Json
 from service.domain.quantities import Sum
 from service.domain.record import EventId
@@ -107,10 +107,10 @@ class MoneyShown(Shape):
 class ConditionShown(Shape):
     """Something that must hold first."""
 
-    kind: Annotated[str, Known(pledge.ConditionKind)]
+    kind: Annotated[str, Known(conditions.ConditionKind)]
     text: str | None
     responsible: Code | None
-    status: Annotated[str, Known(pledge.ConditionStatus)]
+    status: Annotated[str, Known(conditions.ConditionStatus)]
 
 
 class SpeakerShown(Shape):

@@ -11,9 +11,9 @@ from typing import Any
 
 from service.domain.actors import name_of
 from service.domain.ceasefire import IN_FORCE
+from service.domain.conditions import UNMET
 from service.domain.dates import parse_edtf
 from service.domain.kinds import FAMILIES
-from service.domain.pledge import UNMET
 from service.domain.subject import SubjectKey
 from service.domain.timeline import RULES_VERSION
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, Field
 
 from service.domain.actors import ActorCode
-from service.domain.pledge import Condition, ConditionKind
+from service.domain.conditions import Condition, ConditionKind
 from service.domain.quantities import Quantity
 from service.domain.statement import Event, Line, Slug, Speaker, Statement, Text, Value
 from service.domain.subject import Change, Family, Item, SubjectState, mentioned

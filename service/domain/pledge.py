@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from service.domain.actors import ActorCode
+from service.domain.conditions import UNMET, Condition
 from service.domain.dates import Edtf
 from service.domain.errors import Misplaced
 from service.domain.plainly import money_in_words, plain, quantity_in_words
@@ -72,38 +73,6 @@ class Firmness(StrEnum):
 
 LADDER = tuple(Firmness)
 NOT_COUNTED = frozenset({Firmness.RULED_OUT, Firmness.CONSIDERING})  # states worth showing, no commitments
-
-
-class ConditionKind(StrEnum):
-    """What a commitment depends on."""
-
-    CEASEFIRE_IN_FORCE = "ceasefire_in_force"
-    PEACE_AGREEMENT = "peace_agreement"
-    END_OF_HOSTILITIES = "end_of_hostilities"
-    US_BACKING = "us_backing"
-    MANDATE = "mandate"
-    PARLIAMENTARY_APPROVAL = "parliamentary_approval"
-    HOST_REQUEST = "host_request"
-    RECIPROCITY = "reciprocity"
-    OTHER = "other"
-
-
-class ConditionStatus(StrEnum):
-    """Where a condition stands."""
-
-    OUTSTANDING = "outstanding"
-    MET = "met"
-    WAIVED = "waived"
-    FAILED = "failed"
-
-
-class Condition(Value):
-    """Something that must hold first."""
-
-    kind: ConditionKind
-    text: Text | None = None
-    responsible: ActorCode | None = None
-    status: ConditionStatus = ConditionStatus.OUTSTANDING
 
 
 class CommitmentStatus(StrEnum):
@@ -410,9 +379,6 @@ def _status(state: PledgeState, at: datetime) -> CommitmentStatus:
         return CommitmentStatus.CONDITIONAL
     begins = day_after(state.starts)
     return CommitmentStatus.OVERDUE if begins is not None and begins <= at else CommitmentStatus.STANDING
-
-
-UNMET = frozenset({ConditionStatus.OUTSTANDING, ConditionStatus.FAILED})
 
 
 def _expiries(state: PledgeState) -> tuple[datetime, ...]:

@@ -41,31 +41,22 @@ def _parse_number(given: Any) -> Any:  # noqa: ANN401 - what a client sent
     return f"{number.normalize():f}"
 
 
+def _written(description: str, fraction: str) -> WithJsonSchema:
+    """How a number is written: an integer as one, and what is none, or too large for one, as a decimal string."""
+    integer: JsonValue = {"type": "integer", "minimum": 0, "maximum": LARGEST}
+    text: JsonValue = {"type": "string", "pattern": fraction}
+    return WithJsonSchema({"description": description, "examples": [30000, "0.25"], "anyOf": [integer, text]})
+
+
 Number = Annotated[
     int | str,
     BeforeValidator(_parse_number),
-    WithJsonSchema(
-        {
-            "description": "an integer, or a decimal string for a fraction",
-            "examples": [30000, "0.25"],
-            "anyOf": [
-                {"type": "integer", "minimum": 0, "maximum": LARGEST},
-                {"type": "string", "pattern": r"^[0-9]{1,15}(\.[0-9]+)?$"},
-            ],
-        }
-    ),
+    _written("an integer, or a decimal string for a fraction", r"^[0-9]{1,15}(\.[0-9]+)?$"),
 ]
 Sum = Annotated[
     int | str,
-    WithJsonSchema(
-        {
-            "description": "an integer, or a decimal string for a fraction and for what is larger than 2^53 - 1",
-            "examples": [30000, "0.25"],
-            "anyOf": [
-                {"type": "integer", "minimum": 0, "maximum": LARGEST},
-                {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?$"},
-            ],
-        }
+    _written(
+        "an integer, or a decimal string for a fraction and for what is larger than 2^53 - 1", r"^[0-9]+(\.[0-9]+)?$"
     ),
 ]
 """What numbers come to, added up: it has no bound."""
