@@ -598,6 +598,30 @@ def test_recording_needs_a_token_whose_role_allows_it(world: World, path: str, h
     assert world.head == head
 
 
+@pytest.mark.parametrize(
+    ("header", "sentence"),
+    [
+        ("pr_zqCanaryqz", "The scheme Bearer is missing"),
+        ("Basic zqCanaryqz", "The scheme Bearer is missing"),
+        ("", "The scheme Bearer is missing"),
+        ("Bearer:pr_zqCanaryqz", "The scheme Bearer is missing"),
+        ("Bearer", "No token stands behind the scheme"),
+        ("bearer  ", "No token stands behind the scheme"),
+        ("Bearer pr_zqCanaryqz", "No token is known"),
+    ],
+)
+def test_whoever_sends_no_token_in_the_header_is_told_what_is_missing_and_shown_the_whole(
+    world: World, header: str, sentence: str
+) -> None:
+    for answer in (
+        world.client.get("/v1/events", headers={"Authorization": header}),
+        world.client.post("/v1/statements", json=statement(), headers={"Authorization": header}),
+    ):
+        check_problem(answer, 401)
+        assert answer.json()["detail"].startswith(sentence)
+        assert "Authorization: Bearer" in answer.json()["detail"]
+
+
 def test_reading_with_an_unknown_token_is_refused_though_reading_is_open(world: World) -> None:
     check_problem(world.client.get("/v1/events", headers={"Authorization": "Bearer pr_zqCanaryqz"}), 401)
 

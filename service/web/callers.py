@@ -24,6 +24,9 @@ class Forbidden(RegistryError):
     """The caller's role does not allow it."""
 
 
+_SEND = "send it as Authorization: Bearer TOKEN, with your token for TOKEN."
+_NO_SCHEME = f"The scheme Bearer is missing before the token in the header Authorization; {_SEND}"
+_NO_TOKEN = f"No token stands behind the scheme Bearer in the header Authorization; {_SEND}"
 _REFUSED = {
     None: "No token is known by this name here; send Authorization: Bearer and a valid token.",
     TokenState.EXPIRED: "This token has expired; ask an admin for another, and send that.",
@@ -32,9 +35,13 @@ _REFUSED = {
 
 
 def token_in(authorization: str) -> str | None:
-    """The token that a header holds; None where it holds something else."""
+    """The token that a header holds; None where it holds something else, or nothing behind the scheme."""
     scheme, _, secret = authorization.partition(" ")
-    return secret.strip() if scheme.lower() == "bearer" else None
+    return secret.strip() or None if _is_bearer(scheme) else None
+
+
+def _is_bearer(scheme: str) -> bool:
+    return scheme.lower() == "bearer"
 
 
 def secret_of(request: Request) -> str:
@@ -49,8 +56,11 @@ async def _find_by_token(request: Request, served: Services) -> Caller | None:
     given = request.headers.get("authorization")
     if given is None:
         return None
+    secret = token_in(given)
+    if secret is None:
+        raise Unauthenticated(_NO_TOKEN if _is_bearer(given.strip()) else _NO_SCHEME)
     found: Found = request.scope.get("ended")  # who counts the requests has looked it up already
-    if "ended" not in request.scope and (secret := token_in(given)) is not None:
+    if "ended" not in request.scope:
         found = await served.access.find_caller(secret)
     if not isinstance(found, Caller):
         raise Unauthenticated(_REFUSED.get(found, _REFUSED[None]))

@@ -39,8 +39,9 @@ KINDS: dict[int, Kind] = {
     401: Kind(
         "unauthorized",
         "Unauthorized",
-        "The request names no caller, or its token is unknown, has expired or was revoked; `detail` says which.",
-        "Send the header Authorization: Bearer and your token. `./run token new` makes one.",
+        "The request names no caller, its header lacks the scheme or the token, or the token is unknown, has expired "
+        "or was revoked; `detail` says which.",
+        "Send the header Authorization: Bearer TOKEN, with your token for TOKEN. `./run token new` makes one.",
     ),
     403: Kind(
         "forbidden",
