@@ -1,9 +1,9 @@
 """Coalitions: their names, and the facts of organisation that somebody stated about them."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field, field_validator
 
 from service.domain.actors import ActorCode
 from service.domain.conditions import Condition, ConditionKind
@@ -68,22 +68,21 @@ class OrganisationTerms(Value):
     ] = ()
 
 
-def _leave_the_registration_alone(subject: str) -> str:
-    if subject == REGISTRATION:
-        raise ValueError("is the subject that holds the coalition's names; take another slug")
-    return subject
-
-
 class CoalitionStated(Statement):
     """Facts of organisation: phase, force, leads, headquarters, command, claimed strength, mandate, conditions."""
 
     family: ClassVar[str] = "coalition"
     per_actor: ClassVar[bool] = False
     kind: Literal["coalition.stated"]
-    subject: Annotated[
-        Slug, AfterValidator(_leave_the_registration_alone), Field(json_schema_extra={"not": {"const": REGISTRATION}})
-    ]
+    subject: Slug = Field(json_schema_extra={"not": {"const": REGISTRATION}})
     body: OrganisationTerms
+
+    @field_validator("subject")
+    @classmethod
+    def _leaves_the_registration_alone(cls, subject: str) -> str:
+        if subject == REGISTRATION:
+            raise ValueError("is the subject that holds the coalition's names; take another slug")
+        return subject
 
 
 KINDS = (CoalitionRegistered, CoalitionStated)
