@@ -413,6 +413,36 @@ def test_what_is_no_country_is_not_found_and_told_what_to_ask_instead(
     assert sentence in answer.json()["detail"]
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/coalitions/willing/commitments", "/v1/coalitions/willing/commitments.atom",
+        "/v1/coalitions/willing/timeline", "/v1/events/stream",
+    ],
+)  # fmt: skip
+def test_a_filter_by_an_actor_that_nobody_knows_is_refused_alike_everywhere_with_the_nearest_names(
+    filled: TestClient, path: str
+) -> None:
+    for named, sentence in (("Germny", "Near to it: Germany (DE)"), ("", "Send a country's ISO code or name")):
+        refused = filled.get(path, params={"country": named})
+        assert refused.status_code == 400, refused.text
+        (fault,) = refused.json()["errors"]
+        assert (fault["pointer"], fault["code"]) == ("/query/country", "unknown_actor")
+        assert sentence in fault["detail"] == refused.json()["detail"]
+
+
+def test_an_actor_in_a_body_that_nobody_knows_has_the_code_that_a_filter_has(filled: TestClient) -> None:
+    for path, body, pointer in (
+        ("/v1/statements", statement(actors=["FR", "Germny"]), "/actors/1"),
+        ("/v1/webhooks", {"url": "https://example.org/hook", "country": "Germny"}, "/country"),
+    ):
+        refused = filled.post(path, json=body)
+        assert refused.status_code == 422, refused.text
+        (fault,) = refused.json()["errors"]
+        assert (fault["pointer"], fault["code"]) == (pointer, "unknown_actor")
+        assert "Near to it: Germany (DE)" in fault["detail"]
+
+
 def test_actors_are_found_by_code_name_or_alias(filled: TestClient) -> None:
     for sought in ("GB", "Britain", "GBR", "Royaume-Uni"):
         assert "GB" in [one["code"] for one in get(filled, f"/v1/actors?q={sought}")["items"]], sought

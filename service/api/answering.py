@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field
 from starlette.responses import Response
 
 from service.database import Connection
+from service.domain.actors import parse_actor
 from service.domain.answers import Json, Moment, in_force, may_be, shape
 from service.domain.dates import parse_instant, render_instant
 from service.domain.errors import Fault, Invalid, Unknown
@@ -169,6 +170,11 @@ async def find_listed(
 def known_kind(kind: str | None) -> str | None:
     """A kind or family of kinds that there is; raises `Invalid` for another."""
     return None if kind is None else parse_parameter("kind", kind, parse_kind)
+
+
+def known_actor(country: str | None) -> str | None:
+    """The code of the actor that a filter names; raises `Invalid`, with the nearest names, where it names none."""
+    return None if country is None else parse_parameter("country", country, parse_actor)
 
 
 # --- pages ------------------------------------------------------------------------------------------------------------

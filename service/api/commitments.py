@@ -5,13 +5,13 @@ from pydantic import Field
 from starlette.responses import RedirectResponse, Response
 
 from service.api.answered import CommitmentPage, CountryAnswer
-from service.api.answering import AskedSubjects, continued, find_listed, find_states, page
+from service.api.answering import AskedSubjects, continued, find_listed, find_states, known_actor, page
 from service.api.following import AskedCommitmentFeed, AskedCountryFeed, follow_country, follow_family
 from service.api.outlines import COUNTRY, STATES
 from service.api.past import TIMEMAP_ANSWERS, AskedTimeMap, answer_timemap, find_past
 from service.domain.actors import NAMED, is_country, name_of, parse_actor
 from service.domain.answers import Json
-from service.domain.errors import Fault, Invalid, Unknown
+from service.domain.errors import Unknown
 from service.domain.pledge import LADDER, Category, CommitmentStatus, Firmness
 from service.domain.statement import Slug
 from service.segments.mementos import Page
@@ -176,7 +176,7 @@ async def list_commitments(request: Request, coalition: str) -> Response:
     asked = read_query(request, AskedCommitments)
     served = services(request)
     point, _ = continued(asked)
-    found = await find_listed(served, asked, point, coalition, "pledge", actor=_filter_actor(asked.country))
+    found = await find_listed(served, asked, point, coalition, "pledge", actor=known_actor(asked.country))
     rungs = LADDER[asked.min_firmness.rung :] if asked.min_firmness else LADDER
     items = [
         one
@@ -188,12 +188,3 @@ async def list_commitments(request: Request, coalition: str) -> Response:
         and (asked.stale is None or one["stale"] == asked.stale)
     ]
     return page(request, found, asked, items, STATES["pledge"])
-
-
-def _filter_actor(given: str | None) -> str | None:
-    if given is None:
-        return None
-    try:
-        return parse_actor(given)
-    except ValueError as error:
-        raise Invalid(str(error), Fault("/query/country", "unknown_actor", str(error))) from None

@@ -15,8 +15,8 @@ from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from service.api.answering import FIRST_PAGE, LONGEST_PAGE, NO_SUBJECT, check_coalition
-from service.domain.actors import find_actors, name_of, parse_actor
+from service.api.answering import FIRST_PAGE, LONGEST_PAGE, NO_SUBJECT, check_coalition, known_actor
+from service.domain.actors import find_actors, name_of
 from service.domain.coalition import REGISTRATION
 from service.domain.dates import END, TICK, render_instant
 from service.domain.errors import Unknown
@@ -27,7 +27,7 @@ from service.domain.telling import Effect, because, tell
 from service.log.read import NO_EVENT, EventRow
 from service.segments.effects import Concerned, Part, find_effects, find_subjects, list_concerning
 from service.segments.query import Basis, Point, basis_at
-from service.web.asking import Asked, find_point, parse_parameter, read_query
+from service.web.asking import Asked, find_point, read_query
 from service.web.atom import Entry, Feed, Link, render_feed
 from service.web.formats import ATOM, FORMATS
 from service.web.sending import JSON, REVALIDATE, kept_for_ever, send_bytes
@@ -112,8 +112,7 @@ async def follow_coalition(request: Request, coalition: str) -> Response:
 async def follow_family(request: Request, coalition: str, family: str) -> Response:
     """The subjects of one family in a coalition; of pledges those of one country, where one is named."""
     asked = read_query(request, AskedCommitmentFeed if family == "pledge" else AskedFeed)
-    named = asked.country if isinstance(asked, AskedCommitmentFeed) else None
-    country = named and parse_parameter("country", named, parse_actor)
+    country = known_actor(asked.country) if isinstance(asked, AskedCommitmentFeed) else None
     followed = Followed(
         f"Coalition {coalition}: {family}" + (f" of {name_of(country)}" if country else ""),
         Concerned.FAMILY,

@@ -19,6 +19,7 @@ from service.api.answering import (
     check_coalition,
     continued,
     cut,
+    known_actor,
     known_kind,
     parse_cursor,
     sought_in,
@@ -26,7 +27,7 @@ from service.api.answering import (
 from service.api.following import AskedFeed, follow_coalition
 from service.api.outlines import CHANGES, TIMELINE
 from service.database import Connection
-from service.domain.actors import NAMED, parse_actor
+from service.domain.actors import NAMED
 from service.domain.answers import Json
 from service.domain.changes import Difference
 from service.domain.dates import parse_as_of, parse_edtf, parse_instant, render_instant
@@ -101,7 +102,7 @@ async def get_timeline(request: Request, coalition: str) -> Response:
     filters = {
         "coalition": coalition,
         "kind": known_kind(asked.kind),
-        "country": asked.country and parse_parameter("country", asked.country, parse_actor),
+        "country": known_actor(asked.country),
         "from": first,
         "to": final,
         **(await sought_in(asked.q)).values,

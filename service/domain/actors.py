@@ -17,6 +17,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, JsonValue
 
+from service.domain.errors import Coded
 from service.domain.spellings import (
     CLOSED_NAMES,
     COUNTRY_NAMES,
@@ -87,6 +88,13 @@ class Actor:
     aliases: tuple[str, ...]
 
 
+class UnknownActor(Coded):
+    """A text that names no actor, or more than one."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, code="unknown_actor")
+
+
 def parse_actor(text: str) -> str:
     """Which actor does the text name?
 
@@ -94,7 +102,7 @@ def parse_actor(text: str) -> str:
     whatever its case, accents and punctuation. A name that means two territories in two languages counts only
     if English uses it.
 
-    Raises ValueError, with a sentence and the nearest names, when the text names none or more than one.
+    Raises `UnknownActor`, with a sentence and the nearest names, when the text names none or more than one.
     """
     if text in CLOSED_NAMES or _OPEN_CODE.fullmatch(text):
         return text
@@ -227,24 +235,24 @@ def _open_kind(code: str) -> Kind:
 @lru_cache(maxsize=4_096)
 def _parse_name(text: str) -> str:
     if len(text) > MAX_LENGTH:
-        raise ValueError(f"An actor's code or name has at most {MAX_LENGTH} characters.")
+        raise UnknownActor(f"An actor's code or name has at most {MAX_LENGTH} characters.")
     code = _parse_iso(text.strip())
     if code:
         return code
     if _OPEN_PREFIX.match(text):
-        raise ValueError(
+        raise UnknownActor(
             f"Behind the colon stand 1 to {MAX_SLUG} characters: small letters a-z and digits, in words "
             "joined by single hyphens, as in person:jane-doe."
         )
     folded = fold_name(text)
     if folded in _REFUSED:
-        raise ValueError(_REFUSED[folded])
+        raise UnknownActor(_REFUSED[folded])
     codes = meanings().get(folded)
     if not codes:
-        raise ValueError(_unknown(folded))
+        raise UnknownActor(_unknown(folded))
     if len(codes) > 1:
         named = " or ".join(f"{code} ({name_of(code)})" for code in sorted(codes))
-        raise ValueError(f"That name means different actors in different languages. Send {named}.")
+        raise UnknownActor(f"That name means different actors in different languages. Send {named}.")
     return next(iter(codes))
 
 

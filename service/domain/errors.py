@@ -38,16 +38,29 @@ class Fault:
         return {**named, "pointer": self.pointer, "code": self.code, "detail": self.detail}
 
 
-class Misplaced(ValueError):
-    """What is wrong with a value, where it lies in a field of it: ``field`` leads there, as `said_by/name`.
+VALUE = "value_error"
+"""The code of what is wrong with a value, where it has none of its own."""
 
-    A ``code`` of its own has what no schema can say.
-    """
 
-    def __init__(self, field: str, message: str, *, code: str = "value_error") -> None:
+class Coded(ValueError):
+    """What is wrong with a value; a ``code`` of its own has what no schema can say."""
+
+    def __init__(self, message: str, *, code: str = VALUE) -> None:
         super().__init__(message)
-        self.field = field
         self.code = code
+
+
+class Misplaced(Coded):
+    """What is wrong with a value, where it lies in a field of it: ``field`` leads there, as `said_by/name`."""
+
+    def __init__(self, field: str, message: str, *, code: str = VALUE) -> None:
+        super().__init__(message, code=code)
+        self.field = field
+
+
+def code_of(error: ValueError) -> str:
+    """By which code a value is refused."""
+    return error.code if isinstance(error, Coded) else VALUE
 
 
 class RegistryError(Exception):

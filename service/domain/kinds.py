@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field, JsonValue, TypeAdapter, ValidationError
 
 from service.domain import ceasefire, coalition, meeting, membership, pledge, position, record, warning
-from service.domain.errors import Fault, Invalid, Misplaced
+from service.domain.errors import Fault, Invalid, Misplaced, code_of
 from service.domain.statement import Event, Statement
 from service.domain.subject import Family
 from service.domain.wording import Context, worded
@@ -111,7 +111,9 @@ def _fault(pointer: str, kind: str, message: str, context: Context) -> Fault:
         return _unknown_kind(pointer)
     cause = context.get("error")
     if isinstance(cause, Misplaced):
-        pointer, code = f"{pointer}/{cause.field}", cause.code
+        pointer = f"{pointer}/{cause.field}"
+    if isinstance(cause, ValueError):  # of a rule of ours
+        code = code_of(cause)
     return Fault(pointer, code, worded(kind, message, context))
 
 

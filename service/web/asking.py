@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from service.database import Connection
 from service.domain.answers import Json, Moment
 from service.domain.dates import END, TICK, parse_as_of, parse_instant, render_instant
-from service.domain.errors import Fault, Invalid
+from service.domain.errors import Fault, Invalid, code_of
 from service.domain.kinds import invalid
 from service.segments.query import Basis, Point, resolve_known_at
 from service.web.formats import address_of
@@ -71,11 +71,12 @@ def read_query(request: Request, model: type[Model]) -> Model:
     try:
         return model.model_validate(given)
     except ValidationError as error:
-        faults = (
+        faults = [
             Fault(one.pointer, one.code, "This parameter is unknown here." if one.code == _UNKNOWN else one.detail)
             for one in invalid(error, pointer="/query").faults
-        )
-        raise Invalid("A parameter is not valid; see `errors`.", *faults) from None
+        ]
+        detail = faults[0].detail if len(faults) == 1 else "Parameters are not valid; see `errors`."
+        raise Invalid(detail, *faults) from None
 
 
 _UNKNOWN = "extra_forbidden"
@@ -108,7 +109,7 @@ def parse_parameter(name: str, text: str, parse: Callable[[str], Parsed]) -> Par
     try:
         return parse(text)
     except ValueError as error:
-        raise Invalid("A parameter is not valid.", Fault(f"/query/{name}", "value_error", str(error))) from None
+        raise Invalid(str(error), Fault(f"/query/{name}", code_of(error), str(error))) from None
 
 
 def moment_of(served: Services, as_of: datetime, in_force: frozenset[str] = frozenset()) -> Moment:
