@@ -12,8 +12,7 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 from starlette.testclient import TestClient
 
 from service.main import create_app
-from service.web.document import Application
-from tests.registry import settings_for
+from tests.registry import client_of, settings_for
 
 PASSWORD = "four blue tables"
 ORIGIN = "http://testserver"
@@ -59,8 +58,7 @@ def sends_like_a_browser(client: TestClient, cookie: str | None = None) -> TestC
 @contextmanager
 def opened(url: str, **settings: Any) -> Iterator[TestClient]:
     """A running registry, and a browser in which nobody is signed in."""
-    app: Application = create_app(settings_for(url, **settings))
-    with TestClient(app, raise_server_exceptions=False) as client:
+    with client_of(create_app(settings_for(url, **settings)), token=None) as client:
         yield sends_like_a_browser(client)
 
 

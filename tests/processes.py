@@ -19,12 +19,12 @@ from typing import Any, NamedTuple
 
 from service.postgres.system import command_line
 from service.settings import Settings
+from tests.registry import Json
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 90.0  # seconds for anything that a process does; two busy cores are slow
 _CLI = [sys.executable, "-m", "service.cli"]
 _STARTER = [sys.executable, "-I", "-S", str(ROOT / "benchmarks" / "starter.py")]
-Json = dict[str, Any]
 
 
 def environment(**settings: str) -> dict[str, str]:
@@ -34,15 +34,18 @@ def environment(**settings: str) -> dict[str, str]:
     return kept | {"PYTHONPATH": str(ROOT)} | unlimited | settings
 
 
-def swift_place(room: int = 2**31) -> Path:
-    """Where databases of tests are kept: in memory where that has so many bytes of room, unless TMPDIR says where.
+_SWIFT_ROOM = 2 << 30  # bytes
+
+
+def swift_place() -> Path:
+    """Where databases of tests are kept: in memory where that has 2 GiB of room, unless TMPDIR says where.
 
     Each database is some three hundred files, which disks make slowly. What a test kills are processes, and whatever
     those have written outlives them in either place.
     """
     memory = Path("/dev/shm")
     with contextlib.suppress(OSError):
-        spacious = os.access(memory, os.W_OK | os.X_OK) and shutil.disk_usage(memory).free >= room
+        spacious = os.access(memory, os.W_OK | os.X_OK) and shutil.disk_usage(memory).free >= _SWIFT_ROOM
         if spacious and "TMPDIR" not in os.environ:
             return memory
     return Path(tempfile.gettempdir())

@@ -18,7 +18,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
 
-Json = dict[str, Any]
+from tests.registry import Json
+
 CLIENT_ID, CLIENT_SECRET = "registry", "s3cret:with/marks"
 
 

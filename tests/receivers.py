@@ -6,10 +6,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+
+from tests.registry import Json
 
 LOOPBACK = "127.0.0.0/8"
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)

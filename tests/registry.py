@@ -12,7 +12,6 @@ from starlette.testclient import TestClient
 
 from service.access import hash_token
 from service.database import Pool, open_pool
-from service.domain.coalition import CoalitionRegistered
 from service.domain.kinds import KINDS, parse_event
 from service.ids import new_event_id
 from service.log.codec import Entry, prepare
@@ -21,7 +20,6 @@ from service.record import Recorder
 from service.settings import Settings
 from service.submission import Recorded, Submission
 
-GOLDEN = Path(__file__).parent / "golden"
 TOKEN = "pr_test_admin"
 Json = dict[str, Any]
 
@@ -89,10 +87,15 @@ def statement(kind: str = "pledge.stated", **changes: Any) -> Json:
     if kind in bodies:
         said["body"] = bodies[kind]
     elif KINDS[kind].model_fields["body"].is_required():
-        said["body"] = json.loads((GOLDEN / f"{kind}.v{KINDS[kind].version}.json").read_text("utf-8"))["content"][
-            "body"
-        ]
+        said["body"] = golden_content(kind)["body"]
     return said | changes
+
+
+def golden_content(kind: str) -> Json:
+    """What the golden event of a kind says, in its present version."""
+    file = Path(__file__).parent / "golden" / f"{kind}.v{KINDS[kind].version}.json"
+    content: Json = json.loads(file.read_text(encoding="utf-8"))["content"]
+    return content
 
 
 def post(client: TestClient, said: Json | list[Json], path: str = "/v1/statements", **headers: str) -> Json:
@@ -116,15 +119,14 @@ async def recording(url: str) -> AsyncIterator[tuple[Pool, Recorder]]:
         yield pool, recorder
 
 
-def entry(content: Json, *, event_id: str | None = None) -> Entry:
+def entry(content: Json) -> Entry:
     """Content as an entry for the log."""
-    return prepare(parse_event(content), event_id=event_id or new_event_id(), salt=bytes(32))
+    return prepare(parse_event(content), event_id=new_event_id(), salt=bytes(32))
 
 
 def registration(slug: str) -> Entry:
     """The registration of a coalition as an entry."""
-    event = CoalitionRegistered(kind="coalition.registered", coalition=slug, name=slug.title())
-    return prepare(event, event_id=new_event_id(), salt=bytes(32))
+    return entry({"kind": "coalition.registered", "coalition": slug, "name": slug.title()})
 
 
 async def record(recorder: Recorder, *entries: Entry) -> Recorded:

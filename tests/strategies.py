@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 
 from service.domain.kinds import parse_event
 from service.log.codec import Entry, prepare
-from tests.oracle import patch
+from tests.oracle import Json, patch
 
-Json = dict[str, Any]
 Draw = st.DrawFn
 
 MOST_EVENTS = 25

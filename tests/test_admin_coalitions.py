@@ -1,17 +1,15 @@
 """Coalitions by their pages: registered, and their names changed, as the API would."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from tests.pages import event_at, get, press, read
 from tests.people import COOKIE, add_person, begin_session, browser
-from tests.registry import post, register, statement
+from tests.registry import Json, post, register, statement
 from tests.test_entering import size
 
-Json = dict[str, Any]
 LIST, NEW = "/admin/coalitions", "/admin/coalitions/new"
 FILLED: Json = {
     "slug": "The Able",

@@ -4,13 +4,11 @@ What stands in an address (an event, a person, a draft) is filled in with someth
 wherever a text may stand. Of what is not known here yet there is none: then it is its refusal that is looked at.
 """
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -29,14 +27,12 @@ from service.web.writing import NOTES
 from tests.conftest import fresh_database
 from tests.pages import Sheet, read
 from tests.people import COOKIE, ORIGIN, add_person, begin_session, browser
-from tests.registry import allow, note, post, settings_for
+from tests.registry import Json, allow, golden_content, note, post, settings_for
 from tests.test_admin_pages import OPEN, routes
 from tests.test_signing_in import link_for
 
-Json = dict[str, Any]
 MARKUP = "</textarea></title></option><img src=x onerror=alert(1)>\"' onfocus=alert(2) &amp;"
 SHORT = "'\"></p><img src=x>"  # for forms in which everything that can be is at fault
-GOLDEN = Path(__file__).parent / "golden"
 
 
 @dataclass
@@ -97,7 +93,7 @@ def _fill(client: TestClient, url: str) -> dict[str, list[str]]:
 
 def marked_content(kind: type[Statement]) -> Json:
     """The golden statement of a kind with markup in each of its texts, those that it has not, too."""
-    content: Json = json.loads((GOLDEN / f"{kind_of(kind)}.v1.json").read_text(encoding="utf-8"))["content"]
+    content = golden_content(kind_of(kind))
     content.get("body", {}).pop("cleared", None)
     return {**content, **_marked(fields_of(kind), content), "coalition": "willing"}
 

@@ -24,7 +24,6 @@ from service.load.checking import PART
 from service.migrate import present_revision
 from tests.processes import (
     ROOT,
-    Json,
     begin,
     command,
     open_folder,
@@ -32,7 +31,7 @@ from tests.processes import (
     serving,
     wait_until,
 )
-from tests.registry import TOKEN, allow, note, post, registry, statement
+from tests.registry import TOKEN, Json, allow, note, post, registry, statement
 from tests.torture import COALITION, Target, Writers, judge
 
 REGISTRATION: Json = {"kind": "coalition.registered", "coalition": COALITION, "name": "Willing"}

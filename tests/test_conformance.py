@@ -10,9 +10,8 @@ from service.main import create_app
 from service.settings import Settings
 from service.web.document import Application
 from tests.conftest import fresh_database
-from tests.registry import allow, client_of, settings_for
+from tests.registry import Json, allow, client_of, settings_for
 
-Json = dict[str, Any]
 APP: Application = create_app(Settings())
 DOCUMENT = APP.document("3.1")
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}

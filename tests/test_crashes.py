@@ -8,7 +8,8 @@ from collections import Counter
 
 import pytest
 
-from tests.processes import Json, open_folder
+from tests.processes import open_folder
+from tests.registry import Json
 from tests.torture import Death, Sent, Target, Torture, Writers, judge
 
 

@@ -13,8 +13,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from service.main import create_app
-from tests.processes import Json, open_folder, serving, wait_until
-from tests.registry import allow, client_of, note, post, registry, settings_for, statement
+from tests.processes import open_folder, serving, wait_until
+from tests.registry import Json, allow, client_of, note, post, registry, settings_for, statement
 
 PEOPLE = {"con": "contributor", "eve": "contributor", "ed": "editor", "ann": "approver", "bob": "approver"}
 

@@ -1,16 +1,14 @@
 """Finding statements on their page: by words, coalition, kind, country and period, page by page."""
 
 import re
-from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from tests.pages import get, read
-from tests.registry import note, post, register, statement
+from tests.registry import Json, note, post, register, statement
 
 PATH = "/admin/statements"
-Json = dict[str, Any]
 
 
 def found(client: TestClient, **asked: str) -> list[str]:

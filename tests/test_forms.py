@@ -24,9 +24,8 @@ from service.reading.opening import Form as FileForm
 from service.reading.opening import open_rows
 from service.web.writing import NOTES, Registration
 from tests import strategies
-from tests.registry import statement
+from tests.registry import Json, statement
 
-Json = dict[str, Any]
 ROOT = Path(__file__).parents[1]
 PLEDGE = form_of(PledgeStated)
 SAID: Json = {

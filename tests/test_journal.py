@@ -21,8 +21,8 @@ from starlette.testclient import TestClient
 
 from service.journal import REQUEST_ID, Journal, Level, Look, render_failure
 from service.main import create_app
-from tests.processes import Json, Server, exchange, wait_until
-from tests.registry import TOKEN, allow, client_of, post, register, settings_for, statement
+from tests.processes import Server, exchange, wait_until
+from tests.registry import TOKEN, Json, allow, client_of, post, register, settings_for, statement
 from tests.test_feed import Listener, running, say, start
 
 SECRET = "what nobody may read"

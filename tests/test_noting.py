@@ -8,10 +8,9 @@ from starlette.testclient import TestClient
 from service.domain.record import make_patch, merge_patch
 from tests.pages import Sheet, event_at, get, press, read
 from tests.people import COOKIE, add_person, begin_session
-from tests.registry import note, post, statement
+from tests.registry import Json, note, post, statement
 from tests.test_entering import size
 
-Json = dict[str, Any]
 TERMS: Json = {"category": "ground_troops", "firmness": "announced", "conditions": [{"kind": "mandate"}]}
 
 

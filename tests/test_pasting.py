@@ -2,7 +2,6 @@
 
 import io
 import threading
-from typing import Any
 
 from httpx2 import Response
 from starlette.testclient import TestClient
@@ -10,9 +9,8 @@ from starlette.testclient import TestClient
 from service.forms.pasting.sheets import MOST_ROWS
 from tests.pages import Sheet, get, press, read
 from tests.people import COOKIE, add_person, begin_session, browser
-from tests.registry import TOKEN, allow, register
+from tests.registry import TOKEN, Json, allow, register
 
-Json = dict[str, Any]
 PASTE = "/admin/paste"
 HEADINGS = ["Country", "Date", "Category", "Firmness", "Troops", "Summary", "Link"]
 NAMES = ["Germany", "France", "Belgium", "Norway", "Sweden", "Denmark", "Spain", "Italy", "Estonia", "Latvia"]

@@ -24,7 +24,7 @@ from service.postgres import PostgresError, find_binaries, is_running, private_p
 from service.postgres.place import Place
 from service.postgres.server import find_server
 from service.postgres.system import command_line, try_lock
-from tests.processes import swift_place
+from tests.processes import swift_place, wait_until
 
 AS_ROOT = os.geteuid() == 0
 only_root = pytest.mark.skipif(not AS_ROOT, reason="is about what root meets")
@@ -126,13 +126,8 @@ def start() -> Iterator[Callable[..., User]]:
         user.leave()
 
 
-def _wait_until(condition: Callable[[], object], seconds: float = 30.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
+def _wait_until(condition: Callable[[], object]) -> bool:
+    return wait_until(condition, seconds=30)
 
 
 def _servers_below(folder: Path) -> list[int]:

@@ -22,9 +22,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from tests.conftest import fresh_database
 from tests.cutting import HEADER, Fate, cutting
-from tests.processes import Json, Reply, Server, exchange, open_folder, serving
+from tests.processes import Reply, Server, exchange, open_folder, serving
 from tests.profiles import histories
-from tests.registry import TOKEN, allow, statement
+from tests.registry import TOKEN, Json, allow, statement
 
 _HEADERS = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
 

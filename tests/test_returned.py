@@ -9,8 +9,7 @@ import pytest
 
 from service.main import create_app
 from service.migrate import migrate
-from tests.processes import Json
-from tests.registry import client_of, note, post, registry, settings_for, statement
+from tests.registry import Json, client_of, note, post, registry, settings_for, statement
 from tests.test_drafts import Desk, at_once, let_in, two_desks
 
 

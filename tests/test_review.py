@@ -13,12 +13,11 @@ from starlette.testclient import TestClient
 
 from tests.pages import Sheet, event_at, get, press, read
 from tests.people import COOKIE, add_person, begin_session, opened, sends_like_a_browser
-from tests.registry import allow, note, register, statement
+from tests.registry import Json, allow, note, register, statement
 from tests.test_drafts import at_once
 from tests.test_entering import FILLED, MARKUP, NEW, form, size
 from tests.test_noting import TERMS, recorded
 
-Json = dict[str, Any]
 REVIEW = "/admin/review"
 PEOPLE = {"con": "contributor", "eve": "contributor", "ed": "editor", "ann": "approver", "bob": "approver"}
 

@@ -26,13 +26,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 from service.postgres.system import command_line
 from tests.processes import PATIENCE, Server, command, open_folder, wait_until
-from tests.registry import statement
+from tests.registry import Json, statement
 
-Json = dict[str, Any]
 COALITION = "willing"
 _ANSWER_SECONDS = 30.0
 _KINDS = ("pledge.stated", "position.stated", "warning.issued", "ceasefire.proposed")

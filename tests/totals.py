@@ -16,12 +16,10 @@ from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from random import Random
-from typing import Any
 
 from tests.processes import Server, exchange, open_folder, serving, watched
-from tests.registry import TOKEN
+from tests.registry import TOKEN, Json
 
-Json = dict[str, Any]
 Totals = dict[tuple[str, str, str], Decimal]
 """Sums by coalition, category or country, and unit or currency."""
 COUNTRIES = ("DE", "FR", "GB", "IT", "NL", "NO", "PL", "SE")

@@ -9,11 +9,9 @@ import pytest
 from playwright.sync_api import Browser
 
 from service.access import Role
+from tests.browser.full import call, let_in
 from tests.browser.windows import Window, driven, served, window
 from tests.conftest import fresh_database
-from tests.people import add_person
-from tests.processes import exchange
-from tests.registry import TOKEN, allow
 
 PEOPLE = {"ann": Role.ADMIN, "ed": Role.EDITOR, "eve": Role.EDITOR, "app": Role.APPROVER, "con": Role.CONTRIBUTOR}
 
@@ -46,15 +44,9 @@ def site(script: bool, server_url: str, template: str) -> Iterator[Site]:
     """A registry of the module's own."""
     del script
     with fresh_database(server_url, template) as url:
-        allow(url)
-        for login, role in PEOPLE.items():
-            add_person(url, login, role)
-            allow(url, f"pr_of_{login}", role, login)
+        let_in(url, PEOPLE)
         with served(url) as base:
-            port = int(base.rpartition(":")[2])
-            headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
-            made = exchange(port, "POST", "/v1/coalitions", b'{"slug":"willing","name":"The willing"}', headers)
-            assert made.status == 201, made.body
+            call(base, "ann", "/v1/coalitions", {"slug": "willing", "name": "The willing"})
             yield Site(base, url)
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from socket import socket
 from typing import Any, NamedTuple
@@ -11,12 +11,10 @@ from typing import Any, NamedTuple
 from service.access import Role
 from service.load.seeds import load_seeds
 from tests.browser.windows import served
-from tests.conftest import fresh_database
 from tests.people import add_person, begin_session
 from tests.processes import ROOT, exchange
-from tests.registry import allow, recording, statement
+from tests.registry import Json, allow, recording, statement
 
-Json = dict[str, Any]
 PEOPLE = {"ann": Role.ADMIN, "ed": Role.EDITOR, "eve": Role.APPROVER, "con": Role.CONTRIBUTOR}
 NAMES = {"ann": "Ann Archer", "ed": "Ed Miller", "eve": "Eve Novák", "con": "Con Okafor"}
 
@@ -29,29 +27,30 @@ class Full(NamedTuple):
     pages: dict[str, str]  # the addresses of pages, by what is shown
 
 
-def call(base: str, login: str, path: str, content: Json | None = None, **headers: str) -> Json:
+def let_in(url: str, people: Mapping[str, str]) -> None:
+    """Lets people of some roles sign in, and gives each a token."""
+    for login, role in people.items():
+        add_person(url, login, role, NAMES.get(login, ""))
+        allow(url, f"pr_of_{login}", role, login)
+
+
+def call(base: str, login: str, path: str, content: Json, **headers: str) -> Json:
     """Sends something to the API with somebody's token; it must be taken."""
     sent = {"Authorization": f"Bearer pr_of_{login}", "Content-Type": "application/json", **headers}
-    body = b"" if content is None else json.dumps(content).encode()
-    reply = exchange(int(base.rpartition(":")[2]), "POST", path, body, sent)
+    reply = exchange(_port_of(base), "POST", path, json.dumps(content).encode(), sent)
     assert reply.status in (200, 201, 202), reply.body
     answer: Json = reply.content
     return answer
 
 
-@contextmanager
-def full(server_url: str, template: str) -> Iterator[Full]:
-    """A registry with the seeds, four people, and notes, drafts, tokens and a webhook of theirs."""
-    with fresh_database(server_url, template) as url, filled(url) as made:
-        yield made
+def _port_of(base: str) -> int:
+    return int(base.rpartition(":")[2])
 
 
 @contextmanager
 def filled(url: str) -> Iterator[Full]:
-    """The same over a database that is there, and migrated."""
-    for login, role in PEOPLE.items():
-        add_person(url, login, role, NAMES[login])
-        allow(url, f"pr_of_{login}", role, login)
+    """Over a migrated database, a registry with the seeds, four people, and notes, drafts, tokens and a webhook."""
+    let_in(url, PEOPLE)
     _apart(lambda: asyncio.run(_load(url)))
     with served(url, webhook_networks="127.0.0.0/8") as base, socket() as nobody:
         nobody.bind(("127.0.0.1", 0))  # where nobody listens
@@ -79,8 +78,7 @@ def _fill(base: str, url: str, hook_url: str) -> dict[str, str]:
         return ids[name]
 
     def note(name: str, on: str, what: str, content: Json) -> None:
-        port = int(base.rpartition(":")[2])
-        etag = exchange(port, "GET", f"/v1/events/{ids[on]}").headers["ETag"]
+        etag = exchange(_port_of(base), "GET", f"/v1/events/{ids[on]}").headers["ETag"]
         answer = call(base, "ed", f"/v1/events/{ids[on]}/{what}", content, **{"If-Match": etag})
         ids[name] = answer["event"]["event_id"]
 

@@ -1,10 +1,7 @@
 """Entering statements in a browser, as an editor does with an article beside them."""
 
-import json
 import re
 from collections.abc import Container, Iterator, Sequence
-from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -17,10 +14,8 @@ from service.forms.words import spaced
 from tests.browser.conftest import Open
 from tests.browser.filling import Filling
 from tests.browser.windows import Window
+from tests.registry import Json, golden_content
 from tests.test_forms import without_empty
-
-Json = dict[str, Any]
-GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 def entered(on: Window) -> Json:
@@ -35,7 +30,7 @@ def test_a_statement_of_each_kind_is_entered_by_labels_and_says_what_was_typed(
     editor: Window, kind: type[Statement]
 ) -> None:
     name = kind_of(kind)
-    content = json.loads((GOLDEN / f"{name}.v{kind.version}.json").read_text(encoding="utf-8"))["content"]
+    content = golden_content(name)
     content["subject"] = f"a-{name.replace('.', '-').replace('_', '-')}"
     content["coalition"] = "willing"
     content["summary"] = content["summary"].replace("In our own words.", kind.__doc__ or "")  # or all look alike

@@ -8,9 +8,10 @@ from playwright.sync_api import Browser, Page
 
 from service.admin.guarding import Page as PageRoute
 from service.main import create_app
-from tests.browser.full import Full, call, full
+from tests.browser.full import Full, call, filled
 from tests.browser.test_pasting import look, paste
 from tests.browser.windows import NARROW, WIDE, Window, window
+from tests.conftest import fresh_database
 from tests.registry import settings_for, statement
 from tests.test_pasting import rows
 
@@ -26,7 +27,7 @@ _WIDER = """() => [...document.querySelectorAll("body *")].filter(
 @pytest.fixture(scope="module")
 def registry(server_url: str, template: str) -> Iterator[Full]:
     """One that is full enough to look at."""
-    with full(server_url, template) as made:
+    with fresh_database(server_url, template) as url, filled(url) as made:
         sent = {"path": "/v1/statements/batch", "body": [statement(), statement(actors=["FR"])]}
         draft_id = call(made.base, "ann", "/v1/drafts", sent)["draft"]["id"]
         call(made.base, "eve", f"/v1/drafts/{draft_id}/return", {"reason": "Which day?"})

@@ -31,7 +31,6 @@ from tests.people import COOKIE, begin_session
 from tests.processes import ROOT, wait_until
 from tests.registry import settings_for
 
-Json = dict[str, Any]
 WIDE, NARROW = 1280, 360
 _FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
