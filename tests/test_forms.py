@@ -15,6 +15,7 @@ from service.domain.kinds import KINDS, STATEMENTS, parse_event, parse_statement
 from service.domain.pledge import PledgeStated
 from service.domain.statement import Flag, Line, Statement, Value
 from service.domain.telling_dates import tell_date, tell_occurred, tell_when
+from service.forms.dates import parse_written
 from service.forms.fields import Field, Widget, fields_of, form_around, form_of, kind_of
 from service.forms.pasting.written import write_table
 from service.forms.reading import fill_form, read_form, slug_of
@@ -455,12 +456,39 @@ def test_both_ends_of_a_range_that_are_the_same_are_told_at_once() -> None:
         ("by 11/25/2025", "../2025-11-25"),
         ("on or before 17 March 2025", "../2025-03-17"),
         ("between 24 March 2025 and 30 March 2025", "2025-03-24/2025-03-30"),
+        ("between 24 and 30 March 2025", "2025-03-24/2025-03-30"),
+        ("from 24 to 30 March 2025", "2025-03-24/2025-03-30"),
+        ("24-30 March 2025", "2025-03-24/2025-03-30"),
+        ("24 \u2013 30 March 2025", "2025-03-24/2025-03-30"),
+        ("28 March to 3 April 2025", "2025-03-28/2025-04-03"),
+        ("between March and May 2025", "2025-03/2025-05"),
         ("about November 2025", "2025-11~"),
     ],
 )
 def test_a_date_is_written_in_edtf_or_in_words(text: str, edtf: str) -> None:
     assert content_of(filled_in(occurred__edtf=text))["occurred"]["edtf"] == edtf
     assert find(refused(filled_in(occurred__edtf=text)), "occurred.edtf").echo == tell_date(edtf)
+
+
+@pytest.mark.parametrize(
+    "edtf",
+    ["2025-03-17", "2025-03", "2025", "../2025-03-17", "../2025-03", "2025-03-21/2025-03-22", "2025-03-28/2025-04-03",
+     "2025-03/2025-05", "2025-11~"],
+)  # fmt: skip
+def test_a_date_may_be_written_as_pages_tell_it(edtf: str) -> None:
+    assert parse_written(tell_date(edtf)) == edtf
+
+
+@pytest.mark.parametrize("text", ["31.2.2025", "31 April 2025", "by 29 February 2025", "between 24 and 31 April 2025"])
+def test_of_a_day_that_the_calendar_does_not_have_that_is_said(text: str) -> None:
+    shown = find(refused(filled_in(occurred__edtf=text)), "occurred.edtf")
+    assert shown.value == text, "as it was written"
+    assert shown.errors == ("That date does not exist in the calendar. Write one that does, such as 2025-02-28.",)
+
+
+@pytest.mark.parametrize("text", ["3/4/2025", "next Tuesday", "between 21 and 22", "32.1.2025", "21 and 22 Mai 2025"])
+def test_what_is_no_date_or_may_be_two_stays_as_it_was_written(text: str) -> None:
+    assert parse_written(text) == text
 
 
 @pytest.mark.parametrize(

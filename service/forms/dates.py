@@ -1,9 +1,10 @@
 """What people write or pick for a date → EDTF."""
 
+import re
 from typing import Final, NamedTuple
 
 from service.domain.dates import parse_edtf
-from service.reading.mapping import Dates, Order, Pattern
+from service.reading.mapping import Dates, Impossible, Order, Pattern
 from service.reading.phrases import parse_phrase
 
 WRITTEN: Final = tuple(
@@ -24,6 +25,14 @@ WRITTEN: Final = tuple(
 )
 """How dates are put into words."""
 _DATES: Final = tuple(Dates(patterns=WRITTEN, order=order) for order in Order)
+_NEARLY: Final = tuple(dates.model_copy(update={"impossible_days": Impossible.MONTH_END}) for dates in _DATES)
+_LAST_DAYS: Final = re.compile("(?<![0-9])(?:29|30|31)(?![0-9])")
+_SHARING: Final = re.compile(
+    r"(?:(?:between|from) )?(?:(?P<day>[0-9]{1,2})(?: (?P<of>[^\W\d_]+))?|(?P<month>[^\W\d_]+))"
+    r"(?: (?:and|to) | ?[-\u2013] ?)(?P<last>(?:[0-9]{1,2} )?(?P<in>[^\W\d_]+) (?P<year>[0-9]{4}))",
+    re.IGNORECASE,
+)
+"""Two dates of which only the second says the month or the year: "between 21 and 22 March 2025", as pages tell them."""
 
 
 class Precision(NamedTuple):
@@ -47,7 +56,8 @@ _LENGTHS: Final = {"day": 10, "month": 7, "year": 4}  # of a date to the day, th
 def parse_written(text: str) -> str:
     """The EDTF of a date as people write it: EDTF itself, words such as "by 17 March 2025", or 25.11.2025.
 
-    What is no date, or may be two, as 3/4/2025 may, stays as it was written: the model says what is wrong with it.
+    What is no date, or may be two, as 3/4/2025 may, stays as it was written: the model says what is wrong with it. So
+    it does of a day that the calendar does not have, which is given as EDTF would write it.
     """
     try:
         parse_edtf(text)
@@ -55,8 +65,27 @@ def parse_written(text: str) -> str:
         pass
     else:
         return text
-    read = {edtf for dates in _DATES if (edtf := _read(text, dates))}
+    whole = _whole(text)
+    read = {edtf for dates in _DATES if (edtf := _read(whole, dates))}
+    if not read:
+        return _no_such_day(whole) or text
     return read.pop() if len(read) == 1 else text
+
+
+def _whole(text: str) -> str:
+    """Two dates that share their month or their year, each with its own."""
+    found = _SHARING.fullmatch(" ".join(text.split()))
+    if found is None:
+        return text
+    first = f"{found['day']} {found['of'] or found['in']}" if found["day"] else found["month"]
+    return f"between {first} {found['year']} and {found['last']}"
+
+
+def _no_such_day(text: str) -> str | None:
+    """The 31st of April, in EDTF; None for whatever else is no date."""
+    read = {edtf for dates in _NEARLY if (edtf := _read(text, dates))}
+    days = _LAST_DAYS.findall(text)
+    return f"{read.pop()[:-2]}{days[0]}" if len(read) == len(days) == 1 else None
 
 
 def _read(text: str, dates: Dates) -> str | None:
