@@ -132,6 +132,11 @@ QUESTIONS = {
     "getVersion": "/version",
     "getIndex": "/",
 }
+LED = [
+    ("getCountryCommitments", 308, "/v1/countries/Germany/commitments"),
+    ("getIndex", 303, "/"),
+]
+"""What is answered with the way to another address."""
 
 
 def tell(client: TestClient) -> Json:
@@ -166,6 +171,11 @@ def tell(client: TestClient) -> Json:
         answer = client.get(address.format(**names))
         assert answer.status_code == 200, answer.text
         examples[operation] = {"200": {"answer": answer.json()}}
+    for operation, status, address in LED:
+        browser = {"Accept": "text/html"}
+        answer = client.get(address.format(**names), headers=browser, follow_redirects=False)
+        assert answer.status_code == status, answer.text
+        examples[operation][str(status)] = {"answer": answer.json()}
     lines = "".join(f"{json.dumps(one)}\n" for one in (STORY[0] | {"summary": "And again."}, {"kind": "pledge.stated"}))
     headers = {"Content-Type": "application/jsonl"}
     imported = client.post("/v1/import?on_error=skip&dry_run=true", content=lines, headers=headers)

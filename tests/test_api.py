@@ -397,7 +397,13 @@ def test_every_note_on_the_record_answers_like_a_statement_and_changes_the_etag(
 def test_another_name_of_a_country_leads_to_its_code(filled: TestClient, name: str) -> None:
     answer = filled.get(f"/v1/countries/{name}/commitments?as_of=2025-07-10", follow_redirects=False)
     assert answer.status_code == 308
-    assert answer.headers["Location"].endswith("/v1/countries/GB/commitments?as_of=2025-07-10")
+    assert answer.headers["Location"] == "/v1/countries/GB/commitments?as_of=2025-07-10"
+    assert answer.json() == {
+        "detail": "A country is asked for by its code, which is GB here. Follow `url`, as `curl -L` does.",
+        "url": answer.headers["Location"],
+    }
+    table = filled.get(f"/v1/countries/{name}/commitments.csv", follow_redirects=False)
+    assert table.json()["url"] == table.headers["Location"] == "/v1/countries/GB/commitments.csv"
     followed = filled.get(f"/v1/countries/{name}/commitments")
     assert followed.json()["country"]["code"] == "GB"
 

@@ -174,6 +174,8 @@ def test_before_the_first_is_the_first_and_after_the_last_is_the_last(told: Any)
     assert (early.status_code, point_of(early.headers["Location"])) == (302, (at, 3))
     assert (late.status_code, point_of(late.headers["Location"])[1]) == (302, 7)
     assert client.get(late.headers["Location"]).status_code == 200
+    assert late.json()["url"] == late.headers["Location"]
+    assert late.json()["detail"].startswith("The page as it was known then has an address of its own.")
 
 
 def test_the_way_names_the_mementos_around_it(told: Any) -> None:

@@ -1,8 +1,10 @@
 """Who has promised what: one country's commitments, and all of a coalition's."""
 
+from http import HTTPStatus
+
 from fastapi import APIRouter, Depends, Request
 from pydantic import Field
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from service.api.answered import CommitmentPage, CountryAnswer
 from service.api.answering import AskedSubjects, continued, find_listed, find_states, known_actor, page
@@ -19,9 +21,9 @@ from service.segments.query import Scope
 from service.web.asking import Asked, basis_of, read_query
 from service.web.atom import wants_feed
 from service.web.callers import may_read
-from service.web.describing import NEXT_PAGE, Answer, documented, page_with_past, view
+from service.web.describing import NEXT_PAGE, documented, led, page_with_past, view
 from service.web.mementos import past_of
-from service.web.sending import answer
+from service.web.sending import answer, lead
 from service.web.serving import Door, services
 
 router = APIRouter(tags=["commitments"], dependencies=[Depends(may_read)], route_class=Door)
@@ -44,7 +46,7 @@ class AskedCommitments(AskedSubjects):
     stale: bool | None = None
 
 
-MOVED = Answer("The country goes by a code; the answer is under it.", headers=["Location"])
+MOVED = led("The country goes by a code; the answer is under it.")
 
 
 @router.get(
@@ -134,7 +136,8 @@ def _redirect(request: Request, code: str, country: str) -> Response:
     if "suffix" in request.scope:
         address += f".{request.scope['suffix']}"
     query = f"?{request.url.query}" if request.url.query else ""
-    return RedirectResponse(address + query, status_code=308)
+    detail = f"A country is asked for by its code, which is {country} here."
+    return lead(address + query, HTTPStatus.PERMANENT_REDIRECT, detail)
 
 
 def _country(code: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from service.access import Role
 from service.domain.answers import Json
@@ -111,6 +111,18 @@ def sent(what: str, content: Content, *, links: Links | None = None) -> dict[int
     return {200: Answer(what, content, CACHED, links or {}), 304: KNOWN}
 
 
+class Led(BaseModel):
+    """That something is found at another address."""
+
+    detail: str = Field(description="why, and what to do")
+    url: str = Field(description="the address, as `Location` has it")
+
+
+def led(what: str, *headers: str) -> Answer:
+    """How a question is answered whose answer is found at another address of ours."""
+    return Answer(what, {JSON: Led}, ("Location", *headers))
+
+
 def view(
     model: Any, what: str, *, paged: bool = False, feed: bool = True, links: Links | None = None  # noqa: ANN401 - a type
 ) -> dict[int, Answer]:  # fmt: skip
@@ -127,8 +139,8 @@ def page_with_past(model: Any, what: str, *, links: Links | None = None) -> dict
     """How a page is answered whose past can be asked for by header: as any view, or with the way to a memento."""
     found = view(model, what, links=links)
     whole = replace(found[200], headers=(*CACHED, "Vary", "Link", "Memento-Datetime"))
-    led = Answer("The way to the memento that `Accept-Datetime` asks for.", headers=("Location", "Link", "Vary"))
-    return {**found, 200: whole, 302: led}
+    way = led("The way to the memento that `Accept-Datetime` asks for.", "Link", "Vary")
+    return {**found, 200: whole, 302: way}
 
 
 def log(page: Any, event: Any, what: str, *, links: Links) -> dict[int, Answer]:  # noqa: ANN401 - types

@@ -4,19 +4,20 @@ The page's program and style are those of Swagger UI, as the package `fastapi-of
 """
 
 from functools import lru_cache
+from http import HTTPStatus
 from importlib.resources import files
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from service.domain.answers import Json
 from service.domain.errors import Unknown
 from service.web.asking import takes_no_parameters
-from service.web.describing import TEXT, Answer, documented, sent
+from service.web.describing import TEXT, documented, led, sent
 from service.web.document import Application
 from service.web.formats import by_preference
-from service.web.sending import JSON, send, send_bytes
+from service.web.sending import JSON, lead, send, send_bytes
 from service.web.serving import Door
 
 router = APIRouter(tags=["documents"], dependencies=[Depends(takes_no_parameters)], route_class=Door)
@@ -87,7 +88,7 @@ _BEGIN = {
     openapi_extra=documented(
         answers={
             **sent("Where to begin.", {JSON: Index}),
-            303: Answer("A browser is led to the page to read the document in.", headers=["Location", "Vary"]),
+            303: led("A browser is led to the page to read the document in.", "Vary"),
         },
         refuses=[400],
         open_to_all=True,
@@ -97,7 +98,8 @@ async def get_index(request: Request) -> Response:
     """Where to begin: for programs the addresses, for people the page about the API."""
     wanted = by_preference(request.headers.get("accept") or "*/*", (JSON, "text/html"))
     if wanted[:1] == ["text/html"]:
-        return RedirectResponse("/docs", status_code=303, headers={"Vary": "Accept"})
+        detail = "People read about the API on a page."
+        return lead("/docs", HTTPStatus.SEE_OTHER, detail, headers={"Vary": "Accept"})
     app = request.app
     return send(request, {"title": app.title, "version": app.version, "links": _BEGIN})
 

@@ -7,6 +7,7 @@ answers with 302 to a memento, and not with the memento itself: that has an addr
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
+from http import HTTPStatus
 from typing import NamedTuple
 from urllib.parse import urlencode
 
@@ -20,7 +21,7 @@ from service.domain.errors import Fault, Invalid, Unknown
 from service.segments.mementos import Chosen, Memento
 from service.web.asking import POINT, Asked
 from service.web.formats import NotAcceptable, by_preference
-from service.web.sending import JSON, REVALIDATE, is_pinned, send_bytes
+from service.web.sending import JSON, REVALIDATE, is_pinned, lead, send_bytes
 
 LINK_FORMAT, LINKSET = "application/link-format", "application/linkset+json"
 TIMEMAP = "/timemap"
@@ -94,8 +95,9 @@ def lead_to(request: Request, chosen: Chosen, as_of: datetime | None, now: datet
         f'<{address}>; rel="{_relation(chosen, one)}"; datetime="{render_http_date(one.recorded_at)}"'
         for one, address in to.items()
     ]
-    headers = {"Location": to[chosen.memento], "Link": ", ".join([*_own(request), *links])}
-    return Response(status_code=302, headers={**headers, **_VARY, "Cache-Control": REVALIDATE})
+    headers = {"Link": ", ".join([*_own(request), *links]), **_VARY, "Cache-Control": REVALIDATE}
+    detail = "The page as it was known then has an address of its own."
+    return lead(to[chosen.memento], HTTPStatus.FOUND, detail, headers=headers)
 
 
 def _relation(chosen: Chosen, one: Memento) -> str:

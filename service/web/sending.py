@@ -7,8 +7,9 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from functools import partial
+from http import HTTPStatus
 from typing import TypeVar
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import orjson
 from fastapi import Request
@@ -83,6 +84,17 @@ def send(
         raise no_such_format()
     sent = {"Cache-Control": REVALIDATE, "Vary": "Accept", **(headers or {})}
     return _unless_known(request, orjson.dumps(content), media_type, sent, etag)
+
+
+def lead(address: str, status: HTTPStatus, detail: str, *, headers: Mapping[str, str] | None = None) -> Response:
+    """The way to another address of ours, which says so to whoever does not follow it: why, and where."""
+    url = quote(address, safe=_IN_ADDRESSES)
+    body = orjson.dumps({"detail": f"{detail} {_FOLLOW}", "url": url})
+    return Response(body, status, {"Location": url, **(headers or {})}, JSON)
+
+
+_FOLLOW = "Follow `url`, as `curl -L` does."
+_IN_ADDRESSES = "/:?=&%,;@+!$'()*#[]"  # what is in an address already stays as it is
 
 
 def send_bytes(
