@@ -96,7 +96,9 @@ def test_nothing_is_filled_in_beforehand_and_an_empty_form_is_refused_at_its_fie
     refused = press(editor, page, "do", "save")
     assert refused.status_code == 422
     again = read(refused)
-    assert {"subject", "occurred.edtf", "summary", "sources"} <= again.at_fault()
+    assert {"subject", "occurred.edtf", "summary", "sources.0.title"} <= again.at_fault()
+    assert "Name at least one source: begin with its title." in refused.text
+    assert "This field is required" not in refused.text
     assert len(again.summary()) >= 5
     assert size(editor) == before
 

@@ -23,12 +23,13 @@ _FORMS = {
     EVENT_ID: "Use the id of an event, as the registry gave it.",
 }
 _OBJECT, _LIST = "This is no object: send its fields in braces.", "This is no list: send it in square brackets."
+REQUIRED = "This field is required here."
 WHOLE = "Send a whole number, without quotation marks."
 _TRUTH = "Send true or false, without quotation marks."
 _NUMBER = "Send a number, such as 1000000."
 _DAY, _INSTANT = "Send a day, such as 2025-07-10.", "Send an instant, such as 2025-07-10T12:00:00Z."
 _PLAIN: dict[str, str] = {
-    "missing": "This field is required here.",
+    "missing": REQUIRED,
     "extra_forbidden": "This field is unknown here; look at its name and its place, or remove it.",
     "string_type": "Send a text, in quotation marks.",
     "string_unicode": "This text is not valid UTF-8.",

@@ -8,6 +8,7 @@ from typing import Any
 from service.domain.errors import Fault
 from service.domain.statement import Basis
 from service.domain.telling_dates import tell_date, tell_occurred
+from service.domain.wording import REQUIRED
 from service.forms.dates import PRECISIONS, Precision, parse_written
 from service.forms.fields import Field, Form, Section, Widget
 from service.forms.reading import PICKED, Data, Filled, Unclear
@@ -92,7 +93,12 @@ def show(form: Form, filled: Filled, faults: Sequence[Fault] = (), *, add: str =
     for fault in every:
         name = _place(fault, bare)
         name = filled.instead.get(name or "", name)
-        detail = fault.detail if name is None else _in_words(fault, name, bare, filled)
+        if name is None:
+            detail = fault.detail
+        elif fault.detail == REQUIRED:
+            name, detail = _asking_for(bare[name])
+        else:
+            detail = _in_words(fault, name, bare, filled)
         problems.append(Problem(detail) if name is None else Problem(detail, _label(name, bare), bare[name].id))
         placed.setdefault(name or "", []).append(detail)
     shown = _shown(form, _Shower(filled, placed, add))
@@ -126,6 +132,17 @@ def _place(fault: Fault, names: Mapping[str, object]) -> str | None:
     around = ".".join(parts)
     named = (f"{around}.{word}" if around else word for word in re.findall("`([a-z_.]+)`", fault.detail))
     return next((name for name in named if name in names), around or None)
+
+
+def _asking_for(lacks: Shown) -> tuple[str, str]:
+    """Where to do something about what was left out, though it is required, and what: of a list, in its first row."""
+    if lacks.asked.widget is Widget.ROWS and lacks.parts and lacks.parts[0].parts:
+        row, first = lacks.parts[0], lacks.parts[0].parts[0]
+        what = f"Name at least one {row.asked.label.lower()}: begin with its {first.asked.label.lower()}."
+        return first.name, what
+    if lacks.asked.widget in (Widget.CHOICE, Widget.CHECKS):
+        return lacks.name, "Choose one of these; it is required."
+    return lacks.name, "Fill this in; it is required."
 
 
 def _in_words(fault: Fault, name: str, shown: Mapping[str, Shown], filled: Filled) -> str:
