@@ -61,6 +61,7 @@ def test_whoever_reads_slowly_or_not_at_all_does_not_hold_up_a_stop(tmp_path: Pa
         ):
             export.recv(1000)  # it has begun
             assert ended(server) < 5
+            assert "graceful shutdown exceeded" not in server.said(), "who takes nothing is cut off before"
         assert all(listener.ended.wait(5) for listener in listeners)
         assert "Traceback" not in server.said()
 

@@ -25,6 +25,8 @@ LARGEST_HEAD = 2**16
 """Bytes of a head that are always taken, or of what else in a request is no body: extensions of its pieces, a tail."""
 MOST_WAITING = 100
 """Requests that may wait on one connection for the answer to the one before them."""
+_STALL_AT_END = 1.0
+"""Seconds for which a client may take nothing of an answer once the service stops."""
 _NO_HTTP = "This is no valid HTTP request; a client library sends one, whatever the values in it are."
 
 
@@ -36,7 +38,7 @@ class Protocol(HttpToolsProtocol):
     """HTTP as the web server reads it, from clients that make no one wait."""
 
     head_seconds: ClassVar[float] = 10
-    stall_seconds: ClassVar[float] = 20
+    stall_seconds: float = 20
     _late: asyncio.TimerHandle | None = None  # runs while no request is being answered, and none has begun in time
     _taking: asyncio.TimerHandle | None = None  # runs while the client has to take something before more is sent
     _in_head = False
@@ -52,6 +54,13 @@ class Protocol(HttpToolsProtocol):
         super().connection_lost(exc)
         self._stop_waiting()
         self._stop_sending()
+
+    def shutdown(self) -> None:
+        """The service stops: an answer under way is brought to its end for whoever takes it."""
+        super().shutdown()
+        self.stall_seconds = _STALL_AT_END
+        if self._taking is not None:
+            self._expect_taking()
 
     def data_received(self, data: bytes) -> None:
         """Something was sent: it has begun a request, or has to in time, however little comes at once."""
