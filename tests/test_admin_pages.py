@@ -227,6 +227,15 @@ def test_what_is_wrong_with_an_invitation_stands_at_its_field(database: str, typ
         assert client.get("/admin/people/jane").status_code == 404
 
 
+@pytest.mark.parametrize("path", ["/admin/people", "/admin/tokens"])
+def test_a_role_that_was_not_chosen_is_missing(database: str, path: str) -> None:
+    with browser(database) as client:
+        said = client.post(path, data=KEY | {"owner": "jane", "role": ""} if path.endswith("tokens") else {"role": ""})
+        assert said.status_code == 422
+        assert "This field is required here." in said.text
+        assert "one of these" not in said.text
+
+
 def test_a_field_that_the_form_does_not_have_is_refused(database: str) -> None:
     with browser(database, "boss") as client:
         form = {"login": "jane", "name": "Jane", "role": "editor", "password": "x"}

@@ -113,6 +113,7 @@ def test_programs_and_people_begin_at_the_same_address(database: str) -> None:
         browser = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
         led = client.get("/", headers=browser, follow_redirects=False)
         assert (led.status_code, led.headers["Location"], led.json()["url"]) == (303, "/docs", "/docs")
+        assert f"({index['links']['people']})" in APP.document("3.1")["info"]["description"], "shown on that page"
         for accept in ("*/*", "application/json", "application/json, text/html;q=0.9", ""):
             assert client.get("/", headers={"Accept": accept}).json() == index
         assert client.get("/?x=1").status_code == 400

@@ -306,6 +306,7 @@ def test_what_is_alike_is_shown_before_it_is_saved_and_saved_when_it_was_seen(ed
     assert shown.status_code == 200
     page = read(shown)
     assert f"/admin/events/{first}" in page.links
+    assert "Nothing is saved yet" in page.text
     assert size(editor) == before
     assert event_at(press(editor, page, "do", "save")) != first
     assert size(editor) == before + 1

@@ -400,6 +400,7 @@ def test_dates_and_numbers_that_can_be_read_in_two_ways_are_asked_about(editor: 
     page = columns(editor, tabbed(cells))
     assert page.data["use.1.order"] == [""]
     assert "it does not say which number is the day: say it of its column, at “Dates are written”" in page.text
+    assert [attributes.get("class") for tag, attributes in page.elements if tag == "li"].count("unread") == 2
     assert page.data["use.4.style"] == [""]
     refused = press(editor, page, "do", "look", **SAME)
     assert refused.status_code == 422

@@ -261,9 +261,9 @@ def test_of_two_reviewers_the_second_is_told_what_the_first_did(office: Office, 
     pages = {who: office.page(who, draft_id) for who in ("ann", "bob")}
     press(office.turn_to("ann"), pages["ann"], "do", first, reason="So it is.")
     before = size(office.client)
-    for do in ("approve", "return", "reject"):
-        late = press(office.turn_to("bob"), pages["bob"], "do", do, reason="I think otherwise.", key=f"k-{do}")
-        assert late.status_code == HTTPStatus.CONFLICT
+    for do, reason in [(do, reason) for do in ("approve", "return", "reject") for reason in ("I think otherwise.", "")]:
+        late = press(office.turn_to("bob"), pages["bob"], "do", do, reason=reason, key=f"k-{do}-{bool(reason)}")
+        assert late.status_code == HTTPStatus.CONFLICT, "and is not asked for a note"
         shown = read(late)
         assert f"This draft is already {told}" in shown.text
         assert "ann" in shown.text

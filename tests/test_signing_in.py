@@ -52,6 +52,7 @@ def test_the_first_link_makes_an_admin_once(database: str) -> None:
         assert "Jane Doe" in client.get("/admin?done=welcome").text
         assert client.get("/v1/me").json() == {"owner": "jane", "role": "admin", "token": None}
         assert client.get(path).status_code == client.post(path, data=CHOSEN | {"login": "eve"}).status_code == 404
+        assert "Whoever has set a password signs in with it" in client.get(path).text
 
 
 def test_no_link_for_a_first_admin_works_once_there_is_one(database: str) -> None:

@@ -37,8 +37,8 @@ _END_FIRST = "DELETE FROM link WHERE login IS NULL"
 _ALONE = "SELECT pg_advisory_xact_lock(hashtext('first person'))"
 _SET_PASSWORD = "UPDATE person SET password = %(password)s, name = %(name)s WHERE login = %(login)s"  # noqa: S105 - SQL
 _USED = (
-    "This link has been used, has expired, or never was. Ask an admin for another, or run ./run user link LOGIN; "
-    "where nobody can sign in yet, each ./run prints a new one."
+    "This link has been used, has expired, or never was. Whoever has set a password signs in with it; else ask an "
+    "admin for another link, or run ./run user link LOGIN; where nobody can sign in yet, each ./run prints a new one."
 )
 
 

@@ -20,7 +20,7 @@ from service.accounts.people import (
 from service.accounts.sessions import end_session, end_sessions, list_sessions
 from service.admin.guarding import UNSENT, pages, signed_in
 from service.admin.pages import PAGE_ROWS, render, see
-from service.admin.typed import Form, faults_at, read_form
+from service.admin.typed import Form, faults_at, read_form, without_open
 from service.database import Connection
 from service.domain.errors import Fault, Invalid, Refused
 from service.web.callers import lifetime
@@ -63,7 +63,7 @@ async def invite(request: Request) -> Response:
     caller = await signed_in(request, Role.ADMIN)
     form = await read_form(request)
     try:
-        new = parse_person(form)
+        new = parse_person(without_open(form, "role"))
         async with connections(request).connection() as connection, connection.transaction():
             await add_person(connection, new, by=caller.owner)
             path = await make_link(connection, new.login, by=caller.owner, lasts=_lasts(request))
@@ -114,7 +114,7 @@ async def change(request: Request, login: str) -> Response:
     await signed_in(request, Role.ADMIN)
     form = await read_form(request)
     try:
-        changed = parse_person({**form, "login": login})
+        changed = parse_person({**without_open(form, "role"), "login": login})
         async with connections(request).connection() as connection:
             await change_person(connection, changed)
     except (Invalid, Refused) as error:

@@ -210,7 +210,7 @@ async def decide(request: Request, draft_id: str) -> Response:
     form = await read_form(request)
     one = await _find(request, caller, draft_id)
     try:
-        given = _read_decision(caller, form)
+        given = _read_decision(caller, form, one)
         state = await _do(request, caller, one, given, form.get("key", ""))
     except (Invalid, Refused) as error:
         now = await _find(request, caller, draft_id)  # somebody else may have been quicker
@@ -231,11 +231,11 @@ def _told(error: RegistryError) -> list[Fault]:
     ]
 
 
-def _read_decision(caller: Caller, form: Form) -> Decision:
+def _read_decision(caller: Caller, form: Form, one: Draft) -> Decision:
     given = parse_typed(Decision, form)
     if given.do is not Does.WITHDRAW:
         check_role(caller, Role.APPROVER)
-    if given.reason is None and given.do in _LACKS:
+    if given.reason is None and given.do in _LACKS and one.state is DraftState.PENDING:  # else somebody was quicker
         raise Invalid(_LACKS[given.do], Fault("/reason", "missing", _LACKS[given.do]))
     return given
 

@@ -13,7 +13,7 @@ from service.access import Role, TokenState, Wanted, create_token, get_token, li
 from service.admin.guarding import UNSENT, pages, signed_in
 from service.admin.pages import PAGE_ROWS, render, see
 from service.admin.people import ROLES
-from service.admin.typed import Form, faults_at, parse_typed, read_form
+from service.admin.typed import Form, faults_at, parse_typed, read_form, without_open
 from service.database import Connection
 from service.domain.answers import Json
 from service.domain.errors import Fault, Invalid, Refused, Unknown
@@ -75,7 +75,7 @@ async def make_token(request: Request) -> Response:
     caller, served = await signed_in(request, Role.ADMIN), services(request)
     form = await read_form(request)
     try:
-        new = parse_typed(NewToken, form, besides=())
+        new = parse_typed(NewToken, without_open(form, "role"), besides=())
         expires = None if new.days is None else served.clock() + timedelta(days=new.days)
 
         async def make(connection: Connection, drawn: bytes) -> Json:

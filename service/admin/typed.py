@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TypeVar
 from urllib.parse import parse_qsl
 
@@ -11,6 +12,7 @@ from starlette.datastructures import ImmutableMultiDict
 
 from service.domain.errors import Fault, Invalid, RegistryError, for_people
 from service.domain.kinds import invalid
+from service.forms.words import for_writing
 from service.web.bodies import NotJson, bounded, content_type
 from service.web.serving import services
 
@@ -48,6 +50,12 @@ def parse_typed(model: type[Model], form: Mapping[str, str], *, besides: tuple[s
         raise invalid(error) from None
 
 
+def without_open(form: Mapping[str, str], choice: str) -> dict[str, str]:
+    """What a form says, without a choice that was not made: it is missing, and no wrong word."""
+    return {name: value for name, value in form.items() if value or name != choice}
+
+
 def faults_at(error: RegistryError) -> tuple[Fault, ...]:
-    """What is wrong, each at a field: for the page that shows the form again."""
-    return error.faults or (Fault("", "invalid", for_people(error.detail)),)
+    """What is wrong, each at a field, for whoever fills it in: for the page that shows the form again."""
+    faults = error.faults or (Fault("", "invalid", for_people(error.detail)),)
+    return tuple(replace(one, detail=for_writing(one.detail)) for one in faults)

@@ -5,7 +5,9 @@ from service.domain.kinds import FAMILIES
 from service.domain.record import EVENT_ID
 from service.web.kinds_of_problem import KINDS
 
-ABOUT = """Two times run through everything: `as_of` is the world (what had been said or done by then),
+ABOUT = """For programs; people enter statements, and look them up, on the pages at [/admin](/admin).
+
+Two times run through everything: `as_of` is the world (what had been said or done by then),
 `known_position` or `known_at` the register (what had been recorded by then). Whoever leaves them out asks about now.
 
 Every list and view also comes as a table: add `.csv`, `.xlsx`, `.jsonl` or `.parquet` to its path, or ask for the type

@@ -25,7 +25,7 @@ _LONGEST_SAMPLE = 60
 _ORDERS = {
     "": "only as 2023-02-24 or 24 February 2023",
     "day_first": "3/4/2023 is 3 April",
-    "month_first": "3/4/2023 is March 4",
+    "month_first": "3/4/2023 is 4 March",
 }
 _ROWS = {
     "same": "have to say the same", "sum": "are added up", "sum_known": "are added up, some may be empty",
@@ -59,6 +59,14 @@ class Word(NamedTuple):
     perhaps: str  # whom it may mean
 
 
+class Sample(NamedTuple):
+    """A cell, and how it is understood, or why it is not."""
+
+    cell: str
+    words: str
+    is_read: bool = True
+
+
 class Asked(NamedTuple):
     """A column as it is asked about."""
 
@@ -69,7 +77,7 @@ class Asked(NamedTuple):
     to: Ask
     asks: tuple[Ask, ...]
     words: tuple[Word, ...]
-    told: tuple[tuple[str, str], ...]  # the first cells, and how they are understood
+    told: tuple[Sample, ...]  # the first cells
 
 
 class Same(NamedTuple):
@@ -240,21 +248,23 @@ def too_many_words(choices: Choices) -> Iterator[Fault]:
             return
 
 
-def _told(use: Use, target: Target, cells: Sequence[str], sheet: Sheet) -> Iterator[tuple[str, str]]:
+def _told(use: Use, target: Target, cells: Sequence[str], sheet: Sheet) -> Iterator[Sample]:
     """The first cells, and how they are understood."""
     if target.reads is Reads.NAMES:
         for word in words_of(use, sheet)[:_SAMPLES]:
             code = find_actor(use.words.get(word) or word)
             if code is not None:
-                yield _short(word), f"{name_of(code)} ({code})"
+                yield Sample(_short(word), f"{name_of(code)} ({code})")
         return
     for cell in cells:
         try:
             told = _tell(use, target, cell)
         except ValueError as error:
-            told = f"cannot be read: it {for_pasting(str(error)).rstrip('.')}"
+            why = f"cannot be read: it {for_pasting(str(error)).rstrip('.')}"
+            yield Sample(_short(cell), why, is_read=False)
+            continue
         if told is not None:
-            yield _short(cell), told
+            yield Sample(_short(cell), told)
 
 
 def _tell(use: Use, target: Target, cell: str) -> str | None:
