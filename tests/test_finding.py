@@ -5,6 +5,7 @@ import re
 import pytest
 from starlette.testclient import TestClient
 
+from service.admin.pages import PAGE_ROWS
 from tests.pages import get, read
 from tests.registry import Json, note, post, register, statement
 
@@ -121,15 +122,34 @@ def test_what_cannot_be_sought_is_said_and_nothing_is_listed(
     assert "/admin/events/" not in answer.text
 
 
-def test_where_there_are_several_coalitions_one_has_to_be_chosen_and_nothing_is_ignored(editor: TestClient) -> None:
+def test_where_there_are_several_coalitions_all_are_looked_through_or_the_one_that_is_chosen(
+    editor: TestClient,
+) -> None:
     register(editor, "able")
-    (mine,), (other,) = said(editor, statement()), said(editor, statement(coalition="able"))
-    refused = editor.get(PATH, params={"q": "words"})
-    assert (refused.status_code, "Say in which coalition to look." in refused.text) == (422, True)
-    assert 'value="words"' in refused.text
+    (mine,), (other,) = said(editor, statement()), said(editor, statement(coalition="able", occurred=on("2025-01-02")))
+    assert found(editor, q="words") == found(editor, kind="pledge") == [other, mine]
     assert found(editor, q="words", coalition="able") == [other]
     assert found(editor, coalition="willing") == [mine]
     assert {mine, other} < set(found(editor)), "what was recorded last is of all"
+
+
+def test_pages_over_all_coalitions_are_in_one_order_count_all_and_name_the_coalition_of_each(
+    editor: TestClient,
+) -> None:
+    register(editor, "able")
+    days = [f"2025-{month:02}-{day:02}" for month in range(1, 7) for day in range(1, 21)]
+    ids = said(
+        editor,
+        *[
+            statement(subject=f"s{number}", occurred=on(day), coalition=("willing", "able")[number % 3 == 0])
+            for number, day in enumerate(days)
+        ],
+    )
+    first, named = editor.get(f"{PATH}?kind=pledge").text, '<span class="quiet">Able,</span>'
+    assert "120 statements" in first
+    assert first.count(named) == len(range(0, PAGE_ROWS, 3))
+    assert found(editor, kind="pledge") == found(editor, since="2025") == ids
+    assert named not in editor.get(f"{PATH}?coalition=able").text
 
 
 def test_no_text_of_a_filter_or_a_statement_becomes_markup(editor: TestClient) -> None:

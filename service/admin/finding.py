@@ -15,7 +15,7 @@ from pydantic import Field, field_validator
 from starlette.responses import Response
 
 from service.admin.guarding import UNSENT, pages, signed_in
-from service.admin.known import Named, list_coalitions, only_one
+from service.admin.known import Named, list_coalitions
 from service.admin.pages import PAGE_ROWS, render
 from service.admin.period import AskedPeriod, tell_ends
 from service.admin.typed import faults_at, parse_typed
@@ -29,7 +29,7 @@ from service.forms.words import spaced
 from service.log.read import Recorded, list_recorded
 from service.segments.query import Point, basis_at
 from service.segments.search import parse_sought
-from service.segments.timeline import count_statements, list_statements
+from service.segments.timeline import count_among, list_among
 from service.web.serving import services
 
 PATH = "/admin/statements"
@@ -103,6 +103,7 @@ class Line(NamedTuple):
 
     event_id: str
     what: str
+    coalition: str
     occurred: dict[str, str] | None
     summary: str
 
@@ -141,20 +142,26 @@ def _page(
     kept = urlencode({name: text for name, text in typed.items() if text})
     return render(
         request, "statements.html", status=UNSENT if faults else 200, faults=faults, typed=typed, kinds=_KINDS,
-        coalitions=coalitions, found=found, is_sought=bool(kept), kept=f"{kept}&" if kept else "",
+        coalitions=coalitions, named=_named(coalitions, typed["coalition"]), found=found, is_sought=bool(kept),
+        kept=f"{kept}&" if kept else "",
         next=found.following.render() if found.following else None, told=tell_ends(typed),
     )  # fmt: skip
 
 
+def _named(coalitions: list[Named], chosen: str) -> dict[str, str]:
+    """What the coalition of each line is called, where they are of several."""
+    return dict(coalitions) if len(coalitions) > 1 and not chosen else {}
+
+
 def _values(asked: AskedStatements, coalitions: list[Named]) -> dict[str, object]:
-    """What is sought, as the timeline takes it; raises `Invalid` where it is not said in which coalition."""
-    coalition = asked.coalition or only_one(coalitions)
-    if coalition not in {one.slug for one in coalitions}:
-        detail = "No coalition is registered under this slug." if coalition else "Say in which coalition to look."
-        raise Invalid(detail, Fault("/coalition", "missing", detail))
+    """What is sought, as the timeline takes it, in all coalitions or in one; raises `Invalid` where it is none."""
+    among = [one.slug for one in coalitions if asked.coalition in ("", one.slug)]
+    if asked.coalition and not among:
+        detail = "No coalition is registered under this slug."
+        raise Invalid(detail, Fault("/coalition", "unknown_coalition", detail))
     begins, ends = asked.period
     return {
-        "coalition": coalition, "kind": asked.kind or None, "country": asked.country or None, "from": begins,
+        "coalitions": among, "kind": asked.kind or None, "country": asked.country or None, "from": begins,
         "to": ends, **parse_sought(asked.q).values,
     }  # fmt: skip
 
@@ -165,10 +172,10 @@ async def _sought(connection: Connection, values: dict[str, object], place: Plac
         place = None  # it is one of another list
     known = place.known if place is not None else (await basis_at(connection, Point(END))).known_position
     asked = {**values, "as_of": END, "known": known}
-    found, _ = await list_statements(connection, asked, after=last, limit=PAGE_ROWS + 1)
+    found = await list_among(connection, asked, after=last, limit=PAGE_ROWS + 1)
     shown, end = found[:PAGE_ROWS], found[PAGE_ROWS - 1 : PAGE_ROWS]
     following = Place(end[0].position, known, end[0].latest) if len(found) > PAGE_ROWS else None
-    total = None if values["words"] else await count_statements(connection, asked)
+    total = None if values["words"] else await count_among(connection, asked)
     return Found([_line(one.event_id, one.content) for one in shown], following, total)
 
 
@@ -185,4 +192,5 @@ def _line(event_id: str, content: dict[str, object]) -> Line:
     subject = content.get("subject")
     what = f"{spaced(str(content['kind'])).capitalize()}{f': {subject}' if subject else ''}"
     when = occurred if isinstance(occurred, dict) else None
-    return Line(event_id, what, when, str(content.get("summary") or content.get("note") or ""))
+    summary = str(content.get("summary") or content.get("note") or "")
+    return Line(event_id, what, str(content["coalition"]), when, summary)

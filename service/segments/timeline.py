@@ -28,7 +28,7 @@ class Told:
 
 
 _WHICH = """
-WHERE s.coalition = %(coalition)s AND s.known_from <= %(known)s AND s.known_to > %(known)s AND NOT s.retracted
+WHERE s.coalition = {where} AND s.known_from <= %(known)s AND s.known_to > %(known)s AND NOT s.retracted
   AND s.kind <> 'coalition.registered'
   AND {when}
   AND (%(kind)s::text IS NULL OR s.kind = %(kind)s OR starts_with(s.kind, %(kind)s || '.'))
@@ -40,29 +40,60 @@ WHERE s.coalition = %(coalition)s AND s.known_from <= %(known)s AND s.known_to >
 _TIMELINE = f"""
 SELECT s.position, s.event_id, e.recorded_at, s.latest, coalesce(s.content, e.body), s.notes
 FROM statement s JOIN event e USING (position) {_WHICH}"""
-_DEFINITE = (
-    _TIMELINE.format(when="s.latest <= %(as_of)s", holds=HOLDS)
-    + """  AND (%(last)s::timestamptz IS NULL OR (s.latest, s.position) > (%(last)s, %(last_position)s))
+_ONE, _OCCURRED = "%(coalition)s", "s.latest <= %(as_of)s"
+
+
+def _page_of(where: str) -> str:
+    return (
+        _TIMELINE.format(where=where, when=_OCCURRED, holds=HOLDS)
+        + """  AND (%(last)s::timestamptz IS NULL OR (s.latest, s.position) > (%(last)s, %(last_position)s))
 ORDER BY s.latest, s.position LIMIT %(limit)s
 """
-)
-_COUNT = f"SELECT count(*) FROM ({_TIMELINE.format(when='s.latest <= %(as_of)s', holds=HOLDS)}) AS definite"
+    )
+
+
+_DEFINITE = _page_of(_ONE)
+_COUNT = f"SELECT count(*) FROM ({_TIMELINE.format(where=_ONE, when=_OCCURRED, holds=HOLDS)}) AS definite"
 # What was said is only looked at where words are sought.
-_COUNT_ALL = f"SELECT count(*) FROM statement s {_WHICH.format(when='s.latest <= %(as_of)s', holds='true')}"
+_COUNT_ALL = f"SELECT count(*) FROM statement s {_WHICH.format(where=_ONE, when=_OCCURRED, holds='true')}"
 _POSSIBLE = (
-    _TIMELINE.format(when="s.earliest <= %(as_of)s AND s.latest > %(as_of)s", holds=HOLDS)
+    _TIMELINE.format(where=_ONE, when="s.earliest <= %(as_of)s AND s.latest > %(as_of)s", holds=HOLDS)
     + "ORDER BY s.latest, s.position"
 )
+# A page of each coalition, by the index that begins with it: nothing behind the page is read, however many there are.
+_AMONG = f"""
+SELECT found.* FROM unnest(%(coalitions)s::text[]) AS one(coalition)
+CROSS JOIN LATERAL ({_page_of("one.coalition")}) AS found
+ORDER BY found.latest, found.position LIMIT %(limit)s
+"""
+_COUNT_AMONG = f"""
+SELECT count(*) FROM statement s {_WHICH.format(where="ANY(%(coalitions)s)", when=_OCCURRED, holds="true")}"""
 
 
 async def list_statements(
     connection: Connection, values: Mapping[str, Any], *, after: tuple[datetime, int] | None, limit: int
 ) -> tuple[list[Told], list[Told]]:
     """A page of the statements that had definitely occurred, and all that may have."""
-    last, last_position = after or (None, None)
-    paged = {**values, "last": last, "last_position": last_position, "limit": limit}
-    definite = [_told(row) for row in await fetch(connection, _DEFINITE, paged)]
+    definite = [_told(row) for row in await fetch(connection, _DEFINITE, _paged(values, after, limit))]
     return definite, [_told(row) for row in await fetch(connection, _POSSIBLE, values)]
+
+
+async def list_among(
+    connection: Connection, values: Mapping[str, Any], *, after: tuple[datetime, int] | None, limit: int
+) -> list[Told]:
+    """A page of the statements of several coalitions (``coalitions``) that had definitely occurred, in one order."""
+    return [_told(row) for row in await fetch(connection, _AMONG, _paged(values, after, limit))]
+
+
+async def count_among(connection: Connection, values: Mapping[str, Any]) -> int:
+    """How many of them there are on all pages, whatever their words."""
+    count: int = (await fetch(connection, _COUNT_AMONG, values))[0][0]
+    return count
+
+
+def _paged(values: Mapping[str, Any], after: tuple[datetime, int] | None, limit: int) -> dict[str, Any]:
+    last, last_position = after or (None, None)
+    return {**values, "last": last, "last_position": last_position, "limit": limit}
 
 
 async def count_statements(connection: Connection, values: Mapping[str, Any]) -> int:
