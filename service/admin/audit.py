@@ -10,7 +10,7 @@ from starlette.responses import Response
 from service.access import Caller, Role
 from service.admin.guarding import UNSENT, pages, signed_in
 from service.admin.known import words_of_named
-from service.admin.pages import PAGE_ROWS, render
+from service.admin.pages import PAGE_ROWS, cut, render
 from service.admin.period import AskedPeriod, tell_ends
 from service.admin.typed import faults_at, parse_typed
 from service.domain.answers import Json
@@ -57,11 +57,11 @@ async def show_audit(request: Request) -> Response:
         if wanted.by is not None:
             wanted = wanted._replace(besides=await find_approved_by(connection, wanted.by))
         found = await list_recorded(connection, wanted, before=asked.before, limit=PAGE_ROWS + 1)
-        approvals = await find_approvals(connection, [one.position for one in found])
-    targets = [content["target"] for one in found if "target" in (content := orjson.loads(one.body))]
+        shown, following = cut(found, lambda one: one.position)
+        approvals = await find_approvals(connection, [one.position for one in shown])
+    targets = [content["target"] for one in shown if "target" in (content := orjson.loads(one.body))]
     words = await words_of_named(services(request), targets)
-    following = found[PAGE_ROWS - 1].position if len(found) > PAGE_ROWS else None
-    rows = [_row(one, approvals.get(one.position), words) for one in found[:PAGE_ROWS]]
+    rows = [_row(one, approvals.get(one.position), words) for one in shown]
     return _audit(request, caller, given, rows, following)
 
 
@@ -73,7 +73,7 @@ def _audit(
     families = list(dict.fromkeys(kind.partition(".")[0] for kind in KINDS))
     kinds = [(one, spaced(one).capitalize()) for one in (*families, *KINDS)]
     return render(
-        request, "audit.html", status=UNSENT if faults else 200, rows=rows, following=following,
+        request, "audit.html", status=UNSENT if faults else 200, rows=rows, next=following,
         decides=decides(caller), typed=typed, kinds=kinds, faults=faults, told=tell_ends(typed),
     )  # fmt: skip
 

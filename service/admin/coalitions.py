@@ -14,7 +14,7 @@ from starlette.responses import Response
 from service.access import Caller, Role
 from service.admin.again import asked_of, find_own
 from service.admin.guarding import UNSENT, pages, signed_in
-from service.admin.pages import PAGE_ROWS, render, see
+from service.admin.pages import cut, render, see
 from service.admin.saving import Outlook, foresee, key_after, save, told_of
 from service.admin.sent import Sent, strangers
 from service.admin.typed import read_form as read_sent
@@ -51,10 +51,9 @@ async def show_coalitions(request: Request) -> Response:
     """The coalitions as they are now, with how much is recorded of each; page by page."""
     caller = await signed_in(request)
     found = await _list(services(request), request.query_params.get("after", ""))
-    return render(
-        request, "coalitions.html", coalitions=found[:PAGE_ROWS], can_write=caller.role.allows(Role.CONTRIBUTOR),
-        next=found[PAGE_ROWS - 1].slug if len(found) > PAGE_ROWS else None,
-    )  # fmt: skip
+    shown, following = cut(found, lambda one: one.slug)
+    writes = caller.role.allows(Role.CONTRIBUTOR)
+    return render(request, "coalitions.html", coalitions=shown, next=following, can_write=writes)
 
 
 async def _list(served: Services, after: str) -> list[Listed]:

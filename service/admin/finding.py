@@ -7,7 +7,6 @@ up to which position its pages are known, so that they agree while others record
 import asyncio
 from datetime import datetime
 from typing import NamedTuple, Self
-from urllib.parse import urlencode
 
 import orjson
 from fastapi import Request
@@ -16,7 +15,7 @@ from starlette.responses import Response
 
 from service.admin.guarding import UNSENT, pages, signed_in
 from service.admin.known import Named, list_coalitions
-from service.admin.pages import PAGE_ROWS, render
+from service.admin.pages import PAGE_ROWS, cut, render
 from service.admin.period import AskedPeriod, tell_ends
 from service.admin.typed import faults_at, parse_typed
 from service.database import Connection
@@ -139,11 +138,9 @@ def _page(
 ) -> Response:
     names = ("q", "coalition", "kind", "country", "since", "until")
     typed = {name: given.get(name, "").strip() for name in names}
-    kept = urlencode({name: text for name, text in typed.items() if text})
     return render(
         request, "statements.html", status=UNSENT if faults else 200, faults=faults, typed=typed, kinds=_KINDS,
-        coalitions=coalitions, named=_named(coalitions, typed["coalition"]), found=found, is_sought=bool(kept),
-        kept=f"{kept}&" if kept else "",
+        coalitions=coalitions, named=_named(coalitions, typed["coalition"]), found=found, is_sought=any(typed.values()),
         next=found.following.render() if found.following else None, told=tell_ends(typed),
     )  # fmt: skip
 
@@ -173,8 +170,7 @@ async def _sought(connection: Connection, values: dict[str, object], place: Plac
     known = place.known if place is not None else (await basis_at(connection, Point(END))).known_position
     asked = {**values, "as_of": END, "known": known}
     found = await list_among(connection, asked, after=last, limit=PAGE_ROWS + 1)
-    shown, end = found[:PAGE_ROWS], found[PAGE_ROWS - 1 : PAGE_ROWS]
-    following = Place(end[0].position, known, end[0].latest) if len(found) > PAGE_ROWS else None
+    shown, following = cut(found, lambda one: Place(one.position, known, one.latest))
     total = None if values["words"] else await count_among(connection, asked)
     return Found([_line(one.event_id, one.content) for one in shown], following, total)
 
@@ -182,8 +178,8 @@ async def _sought(connection: Connection, values: dict[str, object], place: Plac
 async def _latest(connection: Connection, place: Place | None) -> Found:
     before = place.position if place is not None else None
     rows = await list_recorded(connection, Recorded(), before=before, limit=PAGE_ROWS + 1)
-    following = Place(rows[PAGE_ROWS - 1].position) if len(rows) > PAGE_ROWS else None
-    lines = [_line(row.event_id, {**orjson.loads(row.body), "kind": row.kind}) for row in rows[:PAGE_ROWS]]
+    shown, following = cut(rows, lambda row: Place(row.position))
+    lines = [_line(row.event_id, {**orjson.loads(row.body), "kind": row.kind}) for row in shown]
     return Found(lines, following)
 
 

@@ -2,11 +2,11 @@
 
 import gzip
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -17,6 +17,9 @@ from service.admin.static import address_of
 from service.domain.telling_dates import tell_day, tell_occurred
 from service.ids import new_event_id
 from service.web.problems import RETRY_AFTER_SECONDS
+
+Row = TypeVar("Row")
+Key = TypeVar("Key")
 
 STRICT = {
     "Content-Security-Policy": (
@@ -32,6 +35,11 @@ STRICT = {
 
 PAGE_ROWS = 25
 """Of a list; what follows has a page of its own."""
+
+
+def cut(found: Sequence[Row], key_of: Callable[[Row], Key], rows: int = PAGE_ROWS) -> tuple[Sequence[Row], Key | None]:
+    """The rows of one page, and the key behind which the next one begins, where one more was found than it has."""
+    return found[:rows], key_of(found[rows - 1]) if len(found) > rows else None
 
 
 class Entry(NamedTuple):

@@ -19,7 +19,7 @@ from service.accounts.people import (
 )
 from service.accounts.sessions import end_session, end_sessions, list_sessions
 from service.admin.guarding import UNSENT, pages, signed_in
-from service.admin.pages import PAGE_ROWS, render, see
+from service.admin.pages import PAGE_ROWS, cut, render, see
 from service.admin.typed import Form, faults_at, read_form, without_open
 from service.database import Connection
 from service.domain.errors import Fault, Invalid, Refused
@@ -50,10 +50,10 @@ async def _people(request: Request, typed: Form | dict[str, str], faults: tuple[
     after = request.query_params.get("after", "").replace("\x00", "") or None
     async with connections(request).connection() as connection:
         found = await list_people(connection, after=after, limit=PAGE_ROWS + 1)
-    shown = {name: typed.get(name, "") for name in ("login", "name", "email", "role")}
+    shown, following = cut(found, lambda one: one.login)
     return render(
-        request, "people.html", status=UNSENT if faults else 200, people=found[:PAGE_ROWS],
-        next=found[PAGE_ROWS - 1].login if len(found) > PAGE_ROWS else None, typed=shown, roles=ROLES, faults=faults,
+        request, "people.html", status=UNSENT if faults else 200, people=shown, next=following,
+        typed={name: typed.get(name, "") for name in ("login", "name", "email", "role")}, roles=ROLES, faults=faults,
     )  # fmt: skip
 
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Annotated
-from urllib.parse import urlencode
 
 import orjson
 from fastapi import Request
@@ -14,7 +13,7 @@ from starlette.responses import Response
 from service.access import Caller, Role
 from service.admin.guarding import pages, signed_in
 from service.admin.known import list_coalitions
-from service.admin.pages import render, see
+from service.admin.pages import cut, render, see
 from service.admin.saving import KEY, key_after, retry_of
 from service.admin.typed import Form, faults_at, parse_typed, read_form
 from service.admin.waiting import address_again, foresee_draft, happenings, list_pieces, list_rows
@@ -87,18 +86,18 @@ async def show_queue(request: Request) -> Response:
     after = asked.after if is_event_id(asked.after) else None
     async with served.pool.connection() as connection:
         found = await list_drafts(connection, wanted, after=after, limit=_ROWS + 1)
-        rows = await list_rows(connection, found[:_ROWS])
+        shown, following = cut(found, lambda one: one.id, _ROWS)
+        rows = await list_rows(connection, shown)
         own = Wanted((DraftState.RETURNED,), caller.owner)
         returned = await list_rows(connection, await list_drafts(connection, own, limit=_MOST_RETURNED))
-    filters = {"state": asked.state, "coalition": asked.coalition, "author": asked.author, "mine": asked.mine}
+    typed = {"state": asked.state, "coalition": asked.coalition, "author": asked.author, "mine": asked.mine}
     return render(
         request,
         "review.html",
         rows=rows,
         returned=returned,
-        next=found[_ROWS - 1].id if len(found) > _ROWS else None,
-        filters=urlencode({name: value for name, value in filters.items() if value}),
-        typed=filters,
+        next=following,
+        typed=typed,
         states=_WORDS,
         coalitions=await list_coalitions(served),
         decides=decides(caller),

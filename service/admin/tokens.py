@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from service.access import Role, TokenState, Wanted, create_token, get_token, list_tokens, render_secret, revoke_token
 from service.admin.guarding import UNSENT, pages, signed_in
-from service.admin.pages import PAGE_ROWS, render, see
+from service.admin.pages import PAGE_ROWS, cut, render, see
 from service.admin.people import ROLES
 from service.admin.typed import Form, faults_at, parse_typed, read_form, without_open
 from service.database import Connection
@@ -62,9 +62,10 @@ async def _tokens(
         except Unknown:
             after = None
         found = await list_tokens(connection, Wanted(None, state), after=after, limit=PAGE_ROWS + 1)
+    shown, following = cut(found, lambda one: one.id)
     return render(
-        request, "tokens.html", status=UNSENT if faults else 201 if secret else 200, tokens=found[:PAGE_ROWS],
-        next=found[PAGE_ROWS - 1].id if len(found) > PAGE_ROWS else None, state=state, states=STATES, secret=secret,
+        request, "tokens.html", status=UNSENT if faults else 201 if secret else 200, tokens=shown,
+        next=following, state=state, states=[(one, one) for one in STATES], secret=secret,
         typed={name: typed.get(name, "") for name in ("role", "owner", "days")}, roles=ROLES, faults=faults,
     )  # fmt: skip
 

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from service.access import Caller, Role
 from service.admin.guarding import UNSENT, pages, signed_in
-from service.admin.pages import PAGE_ROWS, render, see
+from service.admin.pages import PAGE_ROWS, cut, render, see
 from service.admin.typed import Form, faults_at, parse_typed, read_form
 from service.domain.errors import Fault, Invalid, Refused
 from service.segments.heard import Wanted
@@ -64,13 +64,11 @@ async def show_webhooks(request: Request) -> Response:
 async def _webhooks(request: Request, typed: Form | dict[str, str], faults: tuple[Fault, ...] = ()) -> Response:
     _, _, owner = await _allowed(request)
     async with connections(request).connection() as connection:
-        found = await subscriptions.list_subscriptions(
-            connection, owner, after=_after(request), limit=PAGE_ROWS + 1
-        )  # fmt: skip
+        found = await subscriptions.list_subscriptions(connection, owner, after=_after(request), limit=PAGE_ROWS + 1)
+    shown, following = cut(found, lambda one: one.webhook_id)
     return render(
-        request, "webhooks.html", status=UNSENT if faults else 200, webhooks=found[:PAGE_ROWS],
-        next=found[PAGE_ROWS - 1].webhook_id if len(found) > PAGE_ROWS else None,
-        typed={name: typed.get(name, "") for name in _FIELDS}, faults=faults,
+        request, "webhooks.html", status=UNSENT if faults else 200, webhooks=shown,
+        next=following, typed={name: typed.get(name, "") for name in _FIELDS}, faults=faults,
     )  # fmt: skip
 
 
@@ -110,13 +108,11 @@ async def _find(request: Request, webhook_id: str) -> tuple[Services, Subscripti
 async def _webhook(request: Request, webhook_id: str, *, secret: str | None = None) -> Response:
     _, webhook, _ = await _find(request, webhook_id)
     async with connections(request).connection() as connection:
-        deliveries = await list_deliveries(
-            connection, webhook.webhook_id, before=_after(request), limit=PAGE_ROWS + 1
-        )  # fmt: skip
+        found = await list_deliveries(connection, webhook.webhook_id, before=_after(request), limit=PAGE_ROWS + 1)
+    shown, following = cut(found, lambda one: one.delivery_id)
     return render(
         request, "webhook.html", status=201 if secret else 200, webhook=webhook, secret=secret,
-        reason=REASONS.get(webhook.reason or ""), deliveries=deliveries[:PAGE_ROWS],
-        next=deliveries[PAGE_ROWS - 1].delivery_id if len(deliveries) > PAGE_ROWS else None,
+        reason=REASONS.get(webhook.reason or ""), deliveries=shown, next=following,
     )  # fmt: skip
 
 
