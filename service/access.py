@@ -157,7 +157,7 @@ def render_secret(drawn: bytes) -> str:
     return _PREFIX + base64.urlsafe_b64encode(drawn).decode().rstrip("=")
 
 
-class Wanted(NamedTuple):
+class WantedTokens(NamedTuple):
     """Which tokens are asked for; None is any."""
 
     owner: str | None = None
@@ -165,14 +165,14 @@ class Wanted(NamedTuple):
 
 
 async def list_tokens(
-    connection: Connection, wanted: Wanted, *, after: str | None = None, limit: int | None = None
+    connection: Connection, wanted: WantedTokens, *, after: str | None = None, limit: int | None = None
 ) -> list[Token]:
     """Tokens in the order in which they were made, also those that are over, behind one of them."""
     values = {**wanted._asdict(), "after": after, "limit": limit}
     return [_token(row) for row in await fetch(connection, _LIST, values)]
 
 
-async def count_tokens(connection: Connection, wanted: Wanted) -> int:
+async def count_tokens(connection: Connection, wanted: WantedTokens) -> int:
     """How many there are."""
     count: int = (await fetch(connection, f"SELECT count(*) FROM token {_WHERE}", wanted._asdict()))[0][0]
     return count

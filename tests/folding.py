@@ -83,7 +83,7 @@ class Book:
                 found.append((key, orjson.loads(segment.state), behind, orjson.loads(segment.rivals)))
         return found
 
-    def moment(self, as_of: str = LATER) -> Moment:
+    def moment(self, as_of: str) -> Moment:
         """The moment asked about."""
         return Moment(
             parse_as_of(as_of), STALE_AFTER_DAYS, in_force((key, state) for key, state, _, _ in self.rows(as_of))

@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from service.access import Role
 from service.accounts.passwords import SHORTEST
-from service.admin.guarding import Page
+from service.admin.guarding import PageRoute
 from service.admin.pages import NAVIGATION, STRICT
 from service.main import create_app
 from tests.pages import get
@@ -34,7 +34,7 @@ SECRET = re.compile(r'<code class="secret">(pr_[\w-]+)</code>')
 
 
 def routes() -> list[tuple[str, str]]:
-    found = [route for route in create_app(settings_for("")).router.routes if isinstance(route, Page)]
+    found = [route for route in create_app(settings_for("")).router.routes if isinstance(route, PageRoute)]
     return [(method, route.path) for route in found for method in sorted(route.methods or ())]
 
 

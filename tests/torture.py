@@ -338,7 +338,7 @@ def kill_own(pid: int) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def torture(deaths: Sequence[Death], *, seed: int, writers: int = 6, loud: bool = False) -> list[str]:
+def torture(deaths: Sequence[Death], *, seed: int, writers: int, loud: bool) -> list[str]:
     """Tortures a fresh registry; answers what is wrong with it afterwards."""
     with open_folder(large=True) as folder:
         return Torture(folder, seed, writers).run(deaths, loud=loud)

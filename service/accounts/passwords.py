@@ -30,11 +30,11 @@ _TAIL = "0123456789!?.-_#*$+ "
 _SPELT = str.maketrans({"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "7": "t", "@": "a", "$": "s"})
 
 
-def check_password(password: str, login: str, *, pointer: str = "/password") -> None:
+def check_password(password: str, login: str) -> None:
     """Raises `Invalid` for a password that would be guessed soon."""
     detail = _fault_of(password, login)
     if detail is not None:
-        raise Invalid("This password will not do.", Fault(pointer, "weak", detail))
+        raise Invalid("This password will not do.", Fault("/password", "weak", detail))
 
 
 def _fault_of(password: str, login: str) -> str | None:

@@ -20,7 +20,7 @@ from service.domain.kinds import KINDS, parse_kind
 from service.drafts.approvals import Approved, find_approvals, find_approved_by
 from service.drafts.queue import decides
 from service.forms.words import spaced
-from service.log.read import EventRow, Recorded, list_recorded
+from service.log.read import EventRow, WantedRecords, list_recorded
 from service.web.serving import services
 
 PATH = "/admin/audit"
@@ -52,7 +52,7 @@ async def show_audit(request: Request) -> Response:
         return _audit(request, caller, given, [], None, faults_at(error))
     begins, ends = asked.period
     behind = None if ends is None or ends == END else ends + TICK
-    wanted = Recorded(asked.by.replace("\x00", "").strip() or None, asked.kind or None, begins, behind)
+    wanted = WantedRecords(asked.by.replace("\x00", "").strip() or None, asked.kind or None, begins, behind)
     async with services(request).pool.connection() as connection:
         if wanted.by is not None:
             wanted = wanted._replace(besides=await find_approved_by(connection, wanted.by))

@@ -25,7 +25,7 @@ from service.domain.errors import Fault, Invalid
 from service.domain.kinds import FAMILIES, STATEMENTS, parse_kind
 from service.forms.fields import kind_of
 from service.forms.words import spaced
-from service.log.read import Recorded, list_recorded
+from service.log.read import WantedRecords, list_recorded
 from service.segments.query import Point, basis_at
 from service.segments.search import parse_sought
 from service.segments.timeline import count_among, list_among
@@ -177,7 +177,7 @@ async def _sought(connection: Connection, values: dict[str, object], place: Plac
 
 async def _latest(connection: Connection, place: Place | None) -> Found:
     before = place.position if place is not None else None
-    rows = await list_recorded(connection, Recorded(), before=before, limit=PAGE_ROWS + 1)
+    rows = await list_recorded(connection, WantedRecords(), before=before, limit=PAGE_ROWS + 1)
     shown, following = cut(rows, lambda row: Place(row.position))
     lines = [_line(row.event_id, {**orjson.loads(row.body), "kind": row.kind}) for row in shown]
     return Found(lines, following)

@@ -17,7 +17,7 @@ from service.web.serving import Door, services
 SIGN_IN = "/admin/sign-in"
 
 
-class Page(Door):
+class PageRoute(Door):
     """A route that answers with pages: whoever is not signed in is led there; what it refuses, `refusing` shows."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -33,7 +33,7 @@ class Page(Door):
 
 def pages() -> APIRouter:
     """A router for pages: they stand in no document of the API."""
-    return APIRouter(route_class=Page, include_in_schema=False)
+    return APIRouter(route_class=PageRoute, include_in_schema=False)
 
 
 async def signed_in(request: Request, needed: Role = Role.READER) -> Caller:

@@ -154,7 +154,7 @@ class Mending(NamedTuple):
 
 def rows_page(
     request: Request, caller: Caller, pasted: Pasted, looked: Looked | None, sheet: Sheet | None,
-    faults: Sequence[Fault], *, key: str, form: Mapping[str, str], returned: Draft | None = None, status: int = UNSENT,
+    faults: Sequence[Fault], *, key: str, form: Mapping[str, str], returned: Draft | None, status: int = UNSENT,
 ) -> Response:  # fmt: skip
     """What the rows say, some at a time; those with faults first, each with its cells to be mended."""
     lines = looked.lines if looked else ()

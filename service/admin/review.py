@@ -21,7 +21,7 @@ from service.domain.errors import Fault, Invalid, Refused, RegistryError, Stale,
 from service.domain.record import is_event_id
 from service.domain.statement import Text
 from service.drafts.queue import decides, find_visible, list_beside, list_versions
-from service.drafts.stored import Draft, DraftState, Wanted, list_drafts
+from service.drafts.stored import Draft, DraftState, WantedDrafts, list_drafts
 from service.web.asking import read_query
 from service.web.callers import check_role
 from service.web.problems import status_of
@@ -82,13 +82,13 @@ async def show_queue(request: Request) -> Response:
     mine = bool(asked.mine) or not decides(caller)
     author = caller.owner if mine else asked.author.replace("\x00", "").strip() or None
     coalition = asked.coalition.replace("\x00", "") or None
-    wanted = Wanted(_STATES[asked.state], author, coalition)
+    wanted = WantedDrafts(_STATES[asked.state], author, coalition)
     after = asked.after if is_event_id(asked.after) else None
     async with served.pool.connection() as connection:
         found = await list_drafts(connection, wanted, after=after, limit=_ROWS + 1)
         shown, following = cut(found, lambda one: one.id, _ROWS)
         rows = await list_rows(connection, shown)
-        own = Wanted((DraftState.RETURNED,), caller.owner)
+        own = WantedDrafts((DraftState.RETURNED,), caller.owner)
         returned = await list_rows(connection, await list_drafts(connection, own, limit=_MOST_RETURNED))
     typed = {"state": asked.state, "coalition": asked.coalition, "author": asked.author, "mine": asked.mine}
     return render(
@@ -143,7 +143,7 @@ async def _draft(
     pieces = await list_pieces(served, one, shown)
     async with served.pool.connection() as connection:
         versions = await list_versions(connection, one.id)
-        others = Wanted((DraftState.PENDING,), besides=caller.owner)
+        others = WantedDrafts((DraftState.PENDING,), besides=caller.owner)
         beside = await list_beside(connection, one, limit=_MOST_BESIDE) if decides(caller) and is_pending else []
         rows = await list_rows(connection, beside)
         following = await list_drafts(connection, others, limit=1) if decides(caller) else []

@@ -9,7 +9,16 @@ from fastapi import Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.responses import Response
 
-from service.access import Role, TokenState, Wanted, create_token, get_token, list_tokens, render_secret, revoke_token
+from service.access import (
+    Role,
+    TokenState,
+    WantedTokens,
+    create_token,
+    get_token,
+    list_tokens,
+    render_secret,
+    revoke_token,
+)
 from service.admin.guarding import UNSENT, pages, signed_in
 from service.admin.pages import PAGE_ROWS, cut, render, see
 from service.admin.people import ROLES
@@ -61,7 +70,7 @@ async def _tokens(
                 await get_token(connection, after)
         except Unknown:
             after = None
-        found = await list_tokens(connection, Wanted(None, state), after=after, limit=PAGE_ROWS + 1)
+        found = await list_tokens(connection, WantedTokens(None, state), after=after, limit=PAGE_ROWS + 1)
     shown, following = cut(found, lambda one: one.id)
     return render(
         request, "tokens.html", status=UNSENT if faults else 201 if secret else 200, tokens=shown,

@@ -14,7 +14,7 @@ from service.admin.guarding import UNSENT, pages, signed_in
 from service.admin.pages import PAGE_ROWS, cut, render, see
 from service.admin.typed import Form, faults_at, parse_typed, read_form
 from service.domain.errors import Fault, Invalid, Refused
-from service.segments.heard import Wanted
+from service.segments.heard import WantedEvents
 from service.web.serving import Services, connections, services
 from service.webhooks import subscriptions
 from service.webhooks.by_hand import Description, HookUrl, check_reachable, get_delivery, prepare_by_hand
@@ -29,7 +29,7 @@ _SECRET_BYTES = 32
 router = pages()
 
 
-class NewWebhook(Wanted):
+class NewWebhook(WantedEvents):
     """What is to be sent where; a filter that is left empty lets everything through."""
 
     url: HookUrl
@@ -81,7 +81,7 @@ async def make_webhook(request: Request) -> Response:
         new = parse_typed(NewWebhook, form)
         await check_reachable(served.courier, new.url)
         secret = token_bytes(_SECRET_BYTES)
-        wanted = Wanted.model_construct(coalition=new.coalition, kind=new.kind, country=new.country)
+        wanted = WantedEvents.model_construct(coalition=new.coalition, kind=new.kind, country=new.country)
         async with connections(request).connection() as connection:
             made = await subscriptions.add_subscription(
                 connection, served.new_id(), owner=caller.owner, url=new.url, description=new.description,

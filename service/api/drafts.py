@@ -19,7 +19,7 @@ from service.domain.errors import Fault, Invalid, Unknown
 from service.domain.record import EventId
 from service.domain.statement import Line, Slug, Text
 from service.drafts.queue import decides, find_visible
-from service.drafts.stored import Draft, DraftState, Wanted, count_drafts, list_drafts
+from service.drafts.stored import Draft, DraftState, WantedDrafts, count_drafts, list_drafts
 from service.once import Done
 from service.web.asking import read_query, takes_no_parameters
 from service.web.bodies import find_versions, parse_body, read_body
@@ -71,7 +71,7 @@ async def get_drafts(request: Request) -> Response:
     asked = read_query(request, AskedDrafts)
     after = id_before(asked)
     author = asked.author if decides(caller) else caller.owner
-    wanted = Wanted(None if asked.state is None else (asked.state,), author, asked.coalition)
+    wanted = WantedDrafts(None if asked.state is None else (asked.state,), author, asked.coalition)
     if asked.author not in (None, author):  # what others have put up is not there for whoever may not see it
         return page_of_kept(request, asked, [], 0 if asked.count else None, DRAFTS)
     async with connections(request).connection() as connection:

@@ -17,7 +17,7 @@ from service.domain.errors import Fault, Invalid
 from service.drafts.approvals import find_approvals
 from service.log.read import cloud_event, event_json, get_event, list_events_about, read_events, read_size
 from service.segments.effective import find_effective, find_event_ids
-from service.segments.heard import Heard, Wanted, check_wanted
+from service.segments.heard import Heard, WantedEvents, check_wanted
 from service.segments.query import beyond_head
 from service.web.asking import AskedView, read_query
 from service.web.atom import wants_feed
@@ -107,7 +107,7 @@ async def _stream(request: Request, served: Services, after: int, names: Sequenc
     return StreamingResponse(lines(), media_type=FORMATS["jsonl"].media_type, headers=headers)
 
 
-class AskedStream(Wanted):
+class AskedStream(WantedEvents):
     """What to listen to."""
 
     after: int | None = Field(None, ge=0, le=2**62, description="the position behind which to begin; default: now")

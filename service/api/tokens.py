@@ -11,7 +11,7 @@ from service.access import (
     Role,
     Token,
     TokenState,
-    Wanted,
+    WantedTokens,
     count_tokens,
     create_token,
     get_token,
@@ -67,7 +67,7 @@ async def get_tokens(request: Request) -> Response:
     """All tokens in the order in which they were made, without their secrets."""
     await authorise(request, Role.ADMIN)
     asked = read_query(request, AskedTokens)
-    wanted = Wanted(asked.owner, asked.state)
+    wanted = WantedTokens(asked.owner, asked.state)
     async with connections(request).connection() as connection:
         try:
             if asked.after is not None:

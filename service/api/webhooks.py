@@ -27,7 +27,7 @@ from service.api.webhook_shapes import (
 from service.database import Connection
 from service.domain.answers import Json
 from service.domain.dates import render_instant
-from service.segments.heard import Wanted
+from service.segments.heard import WantedEvents
 from service.web.asking import read_query, takes_no_parameters
 from service.web.bodies import find_versions, parse_body, read_no_body
 from service.web.callers import authorise
@@ -54,7 +54,7 @@ def _of_a_patch(schema: Json) -> None:
         member.pop("default", None)
 
 
-class Subscribing(Wanted):
+class Subscribing(WantedEvents):
     """What is to be sent where."""
 
     url: HookUrl
@@ -62,7 +62,7 @@ class Subscribing(Wanted):
     after: Position | None = Field(None, description="the position behind which to begin; default: now")
 
 
-class Changing(Wanted):
+class Changing(WantedEvents):
     """What is to be different: a merge patch (RFC 7396), in which null takes a filter away."""
 
     model_config = ConfigDict(json_schema_extra=_of_a_patch)
@@ -122,7 +122,7 @@ async def create_webhook(request: Request) -> Response:
     change = await begin_change(request, Role.EDITOR)
     given, served = parse_body(Subscribing, change.body), change.served
     await check_reachable(served.courier, given.url)
-    wanted = Wanted.model_construct(coalition=given.coalition, kind=given.kind, country=given.country)
+    wanted = WantedEvents.model_construct(coalition=given.coalition, kind=given.kind, country=given.country)
 
     async def make(connection: Connection, secret: bytes) -> Json:
         made = await subscriptions.add_subscription(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from service.access import Role, Wanted, create_token, list_tokens, revoke_token
+from service.access import Role, WantedTokens, create_token, list_tokens, revoke_token
 from service.accounts.links import make_link
 from service.accounts.people import (
     NewPerson,
@@ -40,7 +40,7 @@ def new_token(
 @tokens.command("list")
 def show_tokens() -> None:
     """List the tokens, also those that are over: id, role, owner, state, and when each was made, expires, was used."""
-    found = in_database(lambda connection: list_tokens(connection, Wanted()))
+    found = in_database(lambda connection: list_tokens(connection, WantedTokens()))
     _print_row("id", "role", "owner", "state", "created_at", "expires_at", "last_used_at")
     for one in found:
         _print_row(one.id, one.role, one.owner, one.condition, one.created_at, one.expires_at, one.last_used_at)

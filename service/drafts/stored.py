@@ -179,7 +179,7 @@ async def find_draft(connection: Connection, draft_id: str) -> Draft | None:
     return parse_row(rows[0]) if rows else None
 
 
-class Wanted(NamedTuple):
+class WantedDrafts(NamedTuple):
     """Which drafts are asked for; None is any."""
 
     states: Collection[DraftState] | None = None
@@ -195,14 +195,14 @@ class Wanted(NamedTuple):
 
 
 async def list_drafts(
-    connection: Connection, wanted: Wanted, *, after: str | None = None, limit: int | None = None
+    connection: Connection, wanted: WantedDrafts, *, after: str | None = None, limit: int
 ) -> list[Draft]:
     """Drafts in the order in which they were put up, behind one of them."""
     rows = await fetch(connection, _LIST, {**wanted.values(), "after": after, "limit": limit})
     return [parse_row(row) for row in rows]
 
 
-async def count_drafts(connection: Connection, wanted: Wanted) -> int:
+async def count_drafts(connection: Connection, wanted: WantedDrafts) -> int:
     """How many there are."""
     count: int = (await fetch(connection, _COUNT, wanted.values()))[0][0]
     return count

@@ -70,10 +70,6 @@ class Field:
     default: str = ""  # what leaving it out counts as, in words
     exact: tuple[str, str] | None = None  # both ends of a range that may be said at once
 
-    def part(self, name: str) -> "Field | None":
-        """A part by its name."""
-        return next((part for part in self.parts if part.name == name), None)
-
     def said_in(self, value: Json) -> Iterator[tuple["Field", Any]]:
         """The parts in which a value says something, with what; a range whose ends are the same is said at once."""
         low, high = map(value.get, self.exact or ("", ""))

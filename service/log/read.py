@@ -83,7 +83,7 @@ SELECT low FROM halved WHERE high - low = 1
 """
 
 
-class Recorded(NamedTuple):
+class WantedRecords(NamedTuple):
     """Which events of the log are looked for: by whom they were recorded (or at which positions ``besides``), which
     they are, and when; None is any.
     """
@@ -95,7 +95,9 @@ class Recorded(NamedTuple):
     besides: Collection[int] = ()
 
 
-async def list_recorded(connection: Connection, wanted: Recorded, *, before: int | None, limit: int) -> list[EventRow]:
+async def list_recorded(
+    connection: Connection, wanted: WantedRecords, *, before: int | None, limit: int
+) -> list[EventRow]:
     """What was recorded, newest first, before a position; ``kind`` may be a family, ``until`` is not included."""
     first = await find_last_before(connection, wanted.since) if wanted.since else 0
     ends = [OPEN if before is None else before]

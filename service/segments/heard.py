@@ -34,7 +34,7 @@ class Heard:
         return orjson.dumps(cloud_event(self.event))
 
 
-class Wanted(BaseModel):
+class WantedEvents(BaseModel):
     """Which events somebody wants: those that all of its fields let through."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -60,7 +60,7 @@ class Wanted(BaseModel):
 _BESIDE = 1_000  # what comes with any body
 
 
-async def check_wanted(connection: Connection, wanted: Wanted, *, inside: str = "") -> None:
+async def check_wanted(connection: Connection, wanted: WantedEvents, *, inside: str = "") -> None:
     """Raises `Invalid` where a coalition is wanted that is not registered; ``inside`` is where that was said."""
     if wanted.coalition is not None and not await find_registered(connection, [wanted.coalition]):
         raise Invalid(NOT_REGISTERED, Fault(f"{inside}/coalition", "unknown_coalition", NOT_REGISTERED))

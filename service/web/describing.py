@@ -135,7 +135,7 @@ def view(
     return {200: Answer(what, content, headers, links or {}), 304: KNOWN}
 
 
-def page_with_past(model: Any, what: str, *, links: Links | None = None) -> dict[int, Answer]:  # noqa: ANN401 - a type
+def page_with_past(model: Any, what: str, *, links: Links) -> dict[int, Answer]:  # noqa: ANN401 - a type
     """How a page is answered whose past can be asked for by header: as any view, or with the way to a memento."""
     found = view(model, what, links=links)
     whole = replace(found[200], headers=(*CACHED, "Vary", "Link", "Memento-Datetime"))

@@ -11,7 +11,7 @@ import psycopg
 
 from service.database import Connection, fetch
 from service.domain.errors import Fault, Invalid, Refused, Stale, Unknown
-from service.segments.heard import Wanted, check_wanted
+from service.segments.heard import WantedEvents, check_wanted
 
 MOST = 100
 """Subscriptions of one owner."""
@@ -40,7 +40,7 @@ class Subscription:
     owner: str
     url: str
     description: str
-    wanted: Wanted
+    wanted: WantedEvents
     state: State
     reason: str | None
     position: int
@@ -54,7 +54,7 @@ class Subscription:
     def of(cls, row: tuple[Any, ...]) -> "Subscription":
         """A row of `COLUMNS`."""
         webhook_id, owner, url, description, coalition, kind, country, state, *rest = row
-        wanted = Wanted.model_construct(coalition=coalition, kind=kind, country=country)
+        wanted = WantedEvents.model_construct(coalition=coalition, kind=kind, country=country)
         return cls(str(webhook_id), owner, url, description, wanted, State(state), *rest)
 
 
@@ -92,7 +92,7 @@ async def add_subscription(
     owner: str,
     url: str,
     description: str,
-    wanted: Wanted,
+    wanted: WantedEvents,
     after: int | None,
     secret: bytes,
 ) -> Subscription:
@@ -148,7 +148,7 @@ async def get_subscription(connection: Connection, webhook_id: str, owner: str |
 
 
 async def hold_subscription(
-    connection: Connection, webhook_id: str, owner: str | None, *, seen: frozenset[int] | None = None
+    connection: Connection, webhook_id: str, owner: str | None, *, seen: frozenset[int] | None
 ) -> Subscription:
     """A subscription that nobody else changes before this transaction ends; ``seen`` are the revisions it may have.
 
@@ -184,7 +184,7 @@ async def change_subscription(
     Whatever was waiting is tried again at once. Raises `Unknown`; `Refused` where it would be the same as another;
     `Invalid` for a position that the log has not reached, and for an unknown coalition.
     """
-    await check_wanted(connection, Wanted.model_construct(coalition=changes.get("coalition")))
+    await check_wanted(connection, WantedEvents.model_construct(coalition=changes.get("coalition")))
     columns = {"position" if name == "after" else name: value for name, value in changes.items()}
     sets = "".join(f"{name} = %({name})s, " for name in sorted(columns) if name in _CHANGEABLE)
     reason = "reason = NULL, " if "state" in columns else ""

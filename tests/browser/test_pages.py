@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, Page
 
-from service.admin.guarding import Page as PageRoute
+from service.admin.guarding import PageRoute
 from service.main import create_app
 from tests.browser.full import Full, call, filled
 from tests.browser.test_pasting import look, paste
