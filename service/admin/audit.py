@@ -19,7 +19,7 @@ from service.domain.errors import Fault, Invalid
 from service.domain.kinds import KINDS, parse_kind
 from service.drafts.approvals import Approved, find_approvals, find_approved_by
 from service.drafts.queue import decides
-from service.forms.words import spaced
+from service.forms.words import heading_of
 from service.log.read import EventRow, WantedRecords, list_recorded
 from service.web.serving import services
 
@@ -71,7 +71,7 @@ def _audit(
 ) -> Response:  # fmt: skip
     typed = {name: given.get(name, "") for name in ("by", "kind", "since", "until")}
     families = list(dict.fromkeys(kind.partition(".")[0] for kind in KINDS))
-    kinds = [(one, spaced(one).capitalize()) for one in (*families, *KINDS)]
+    kinds = [(one, heading_of(one)) for one in (*families, *KINDS)]
     return render(
         request, "audit.html", status=UNSENT if faults else 200, rows=rows, next=following,
         decides=decides(caller), typed=typed, kinds=kinds, faults=faults, told=tell_ends(typed),
@@ -85,7 +85,7 @@ def _row(event: EventRow, approved: Approved | None, words: Mapping[str, str]) -
     return {
         "event": event,
         "approved": approved,
-        "kind": spaced(event.kind).capitalize(),
+        "kind": heading_of(event.kind),
         "about": content.get("subject"),
         "target": content.get("target"),
         "told": words.get(content.get("target", ""), content.get("target")),

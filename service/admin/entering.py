@@ -33,7 +33,7 @@ from service.drafts.stored import Draft
 from service.forms.fields import Field, Form, Section, fields_of, form_of, kind_of
 from service.forms.reading import Filled, fill_form, read_form
 from service.forms.shown import Page, Problem, show
-from service.forms.words import sentence_of, spaced
+from service.forms.words import heading_of, sentence_of
 from service.web.problems import status_of
 from service.web.serving import Services, services
 from service.web.writing import parse_statement
@@ -64,9 +64,13 @@ class Family(NamedTuple):
 def families() -> tuple[Family, ...]:
     """Every kind of statement, by family."""
     named: dict[str, list[Kind]] = {}
-    for name, kind in _KINDS.items():
-        named.setdefault(kind.family, []).append(Kind(name, spaced(name).capitalize(), sentence_of(kind.__doc__)))
+    for kind in _KINDS.values():
+        named.setdefault(kind.family, []).append(_shown(kind))
     return tuple(Family(family, tuple(kinds)) for family, kinds in named.items())
+
+
+def _shown(kind: type[Statement]) -> Kind:
+    return Kind(kind_of(kind), heading_of(kind_of(kind)), sentence_of(kind.__doc__))
 
 
 class Entry(NamedTuple):
@@ -216,7 +220,7 @@ async def _form(
         status=status,
         faults=page.problems,
         page=page,
-        kind=Kind(kind_of(kind), spaced(kind_of(kind)).capitalize(), sentence_of(kind.__doc__)),
+        kind=_shown(kind),
         families=families(),
         coalition=sent.get("coalition"),
         coalition_name=coalitions[sent.get("coalition")],

@@ -24,7 +24,7 @@ from service.drafts.queue import decides
 from service.forms.fields import fields_of, ordered
 from service.forms.reading import fill_form
 from service.forms.told import Compared, Told, compare, tell_content
-from service.forms.words import spaced
+from service.forms.words import heading_of
 from service.log.read import EventRow, get_event, list_events_about
 from service.segments.effective import find_effective, find_event_ids
 from service.web.sending import etag_of
@@ -83,8 +83,7 @@ class Recorded(NamedTuple):
     @property
     def title(self) -> str:
         """What it is, in a few words."""
-        subject = self.content.get("subject", "")
-        return f"{spaced(self.row.kind).capitalize()}{f': {subject}' if subject else ''}"
+        return heading_of(self.row.kind, self.content.get("subject", ""))
 
 
 BESIDE = frozenset({"kind", "coalition", "target"})
@@ -194,7 +193,7 @@ def _steps(found: Recorded) -> list[Step]:
         noted: Json = orjson.loads(row.body)
         said = amended(before, noted)
         says = tell_content([one for one in fields_of(KINDS[row.kind]) if one.name != "sources"], noted)
-        title = spaced(row.kind.partition(".")[2]).capitalize()
+        title = heading_of(row.kind.partition(".")[2])
         steps.append(_step(found, row, title, says, compare(fields, before, said)))
         before = said
     return steps

@@ -24,7 +24,7 @@ from service.domain.dates import END, parse_instant, render_instant
 from service.domain.errors import Fault, Invalid
 from service.domain.kinds import FAMILIES, STATEMENTS, parse_kind
 from service.forms.fields import kind_of
-from service.forms.words import spaced
+from service.forms.words import heading_of
 from service.log.read import WantedRecords, list_recorded
 from service.segments.query import Point, basis_at
 from service.segments.search import parse_sought
@@ -33,7 +33,7 @@ from service.web.serving import services
 
 PATH = "/admin/statements"
 router = pages()
-_KINDS = [(one, spaced(one).capitalize()) for one in (*FAMILIES, *map(kind_of, STATEMENTS))]
+_KINDS = [(one, heading_of(one)) for one in (*FAMILIES, *map(kind_of, STATEMENTS))]
 
 
 class Place(NamedTuple):
@@ -185,8 +185,7 @@ async def _latest(connection: Connection, place: Place | None) -> Found:
 
 def _line(event_id: str, content: dict[str, object]) -> Line:
     occurred = content.get("occurred")
-    subject = content.get("subject")
-    what = f"{spaced(str(content['kind'])).capitalize()}{f': {subject}' if subject else ''}"
+    what = heading_of(str(content["kind"]), str(content.get("subject", "")))
     when = occurred if isinstance(occurred, dict) else None
     summary = str(content.get("summary") or content.get("note") or "")
     return Line(event_id, what, str(content["coalition"]), when, summary)

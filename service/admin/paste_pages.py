@@ -24,7 +24,7 @@ from service.forms.pasting.choices import Choices
 from service.forms.pasting.faults import label_at
 from service.forms.pasting.sheets import LARGEST_TABLE, MOST_COLUMNS, MOST_ROWS, Sheet, read_sheet
 from service.forms.reading import plain_lines
-from service.forms.words import label_of, labels_in_one, spaced
+from service.forms.words import heading_of, label_of, labels_in_one
 from service.reading import mapping as files
 from service.reading.columns import is_known
 from service.reading.mapping import Layout, parse_mapping
@@ -127,7 +127,7 @@ async def columns_page(
         faults=faults,
         pasted=pasted,
         page=await asyncio.to_thread(ask, choices, sheet, faults),  # whom a name may mean takes a while
-        kind=spaced(kind_of(choices.kind)).capitalize(),
+        kind=heading_of(kind_of(choices.kind)),
         rows=len(sheet.records),
         fresh=fresh,
         is_first=request.scope["path"] == PASTE,

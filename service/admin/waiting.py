@@ -22,7 +22,7 @@ from service.domain.subject import SubjectKey, keys_of
 from service.drafts.stored import Draft, DraftState
 from service.forms.fields import kind_of, ordered
 from service.forms.told import Compared, Told, compare, tell_content
-from service.forms.words import GLOSSES, spaced
+from service.forms.words import GLOSSES, heading_of
 from service.segments.effective import load_known
 from service.segments.similar import find_similar_to_each
 from service.web.serving import Services
@@ -43,13 +43,12 @@ def title_of_event(event: Event, about: Json | None) -> str:
     """What an event is, in a few words; of a note on the record, with what it is about."""
     if isinstance(event, RecordEvent):
         what = _NOTES[event.kind.partition(".")[2]]
-        return what if about is None else f"{what} {_named(about['kind'], about, first=False)}"
-    return _named(event.kind, event.content())
+        return what if about is None else f"{what} {_heading(about)[0].lower()}{_heading(about)[1:]}"
+    return _heading(event.content())
 
 
-def _named(kind: str, content: Json, *, first: bool = True) -> str:
-    words, subject = spaced(kind), content.get("subject") or content.get("name") or ""
-    return f"{words.capitalize() if first else words}{f': {subject}' if subject else ''}"
+def _heading(content: Json) -> str:
+    return heading_of(content["kind"], content.get("subject") or content.get("name") or "")
 
 
 # --- in a list --------------------------------------------------------------------------------------------------------

@@ -10,8 +10,9 @@ from typing import NamedTuple
 from service.database import Connection, fetch
 from service.drafts.stored import CLIENT
 
+_BY = "coalesce(d.decided_by, convert_from(i.answer, 'UTF8')::json ->> 'decided_by')"
 _FIND = f"""
-SELECT asked.position, d.id, d.author, coalesce(d.decided_by, convert_from(i.answer, 'UTF8')::json ->> 'decided_by')
+SELECT asked.position, d.id, d.author, {_BY}
 FROM unnest(%(positions)s::bigint[]) AS asked(position)
     CROSS JOIN LATERAL (
         SELECT key, position, answer FROM idempotency
@@ -19,13 +20,11 @@ FROM unnest(%(positions)s::bigint[]) AS asked(position)
     ) i
     JOIN draft d ON d.id = i.key::uuid AND asked.position < i.position + json_array_length(d.events)
 """
-
-
 _APPROVED_BY = f"""
 SELECT number FROM idempotency i
     JOIN draft d ON d.id = i.key::uuid
     CROSS JOIN LATERAL generate_series(i.position, i.position + json_array_length(d.events) - 1) AS number
-WHERE i.client = '{CLIENT}' AND coalesce(d.decided_by, convert_from(i.answer, 'UTF8')::json ->> 'decided_by') = %(by)s
+WHERE i.client = '{CLIENT}' AND {_BY} = %(by)s
 """
 
 

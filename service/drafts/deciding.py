@@ -9,8 +9,7 @@ there or will never be.
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -90,7 +89,7 @@ class Drafts:
         async with self._writing.connection() as connection:
             earlier = None if retry is None else await find_done(connection, retry)
         if earlier is not None:  # what has been recorded since may now refuse it
-            return await self._put_up(earlier), True
+            return await self._get_as_put_up(earlier), True
         revision = await self._seen(events, revision)
         submission = self._submission(events, author, listed=listed, revision=revision)
         trial = await try_out(self._writing, submission, compare=False)
@@ -106,9 +105,9 @@ class Drafts:
             return {"draft": one.id}
 
         done = await do_once(self._writing, retry, keep)
-        return await self._put_up(done.content) if done.replayed else one, done.replayed
+        return await self._get_as_put_up(done.content) if done.replayed else one, done.replayed
 
-    async def _put_up(self, kept: Json) -> Draft:
+    async def _get_as_put_up(self, kept: Json) -> Draft:
         async with self._writing.connection() as connection:
             return (await self._get(connection, kept["draft"])).as_created()
 
@@ -167,7 +166,8 @@ class Drafts:
         ``render`` makes what is answered, besides the draft, from what was recorded. Where the key of ``retry`` is
         another request's, that is refused, and nothing recorded.
         """
-        async with self._turn, self._held(draft_id) as connection:
+        async with self._turn, self._writing.connection() as connection, connection.transaction():
+            await _hold(connection, draft_id)
             if retry is not None:
                 await find_done(connection, retry)
             one = await self._approvable(connection, draft_id, by)
@@ -256,13 +256,6 @@ class Drafts:
             await mark(connection, one.id, state, by=by, reason=reason)
         return await self._get(connection, draft_id)
 
-    @asynccontextmanager
-    async def _held(self, draft_id: str) -> AsyncIterator[Connection]:
-        """A transaction in which nobody else decides on a draft."""
-        async with self._writing.connection() as connection, connection.transaction():
-            await _hold(connection, draft_id)
-            yield connection
-
     async def _get(self, connection: Connection, draft_id: str) -> Draft:
         found = await find_draft(connection, draft_id)
         if found is None:
@@ -290,6 +283,7 @@ class Drafts:
 
 
 async def _hold(connection: Connection, draft_id: str) -> None:
+    """Until this transaction ends nobody else decides on a draft."""
     try:
         await connection.execute(_LOCK, (draft_id,))
     except psycopg.errors.LockNotAvailable:

@@ -157,6 +157,11 @@ def spaced(name: str) -> str:
     return name.replace("_", " ").replace(".", " ")
 
 
+def heading_of(kind: str, subject: str = "") -> str:
+    """What something of a kind, or of a family, is called; and what it is about."""
+    return f"{spaced(kind).capitalize()}{f': {subject}' if subject else ''}"
+
+
 def label_of(name: str, title: str | None = None) -> str:
     """What a member is called."""
     words = title or LABELS.get(name) or spaced(name)

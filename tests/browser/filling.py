@@ -1,16 +1,14 @@
 """Filling in a form as whoever reads it: each field found by its label, rows added, what is folded opened."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from playwright.sync_api import Locator, expect
 
 from service.domain.actors import name_of
 from service.forms.fields import Field, Form, Widget
+from service.forms.reading import Data
 from service.forms.shown import MOST_RADIOS
 from tests.browser.windows import Window
-
-Data = Mapping[str, Sequence[str]]
-
 
 _DEPTHS = """all => all.map(one => {
     let depth = 0;

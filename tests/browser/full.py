@@ -3,10 +3,10 @@
 import asyncio
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from socket import socket
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from service.access import Role
 from service.load.seeds import load_seeds
@@ -57,7 +57,7 @@ def filled(url: str) -> Iterator[Full]:
         yield Full(base, url, _fill(base, url, f"http://127.0.0.1:{nobody.getsockname()[1]}/hook"))
 
 
-def _apart(work: Any) -> None:
+def _apart(work: Callable[[], None]) -> None:
     """Does something in a thread of its own: the one that drives a browser has a loop already."""
     thread = threading.Thread(target=work)
     thread.start()
