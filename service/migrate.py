@@ -22,6 +22,7 @@ from service.domain.timeline import RULES_VERSION
 
 _MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 OLDEST = 150_000  # PostgreSQL 15
+_ALONE = b"SELECT pg_advisory_lock(x'6d696772617465'::bigint)"  # "migrate": processes that start at once take turns
 _READ_REVISION = "SELECT version_num FROM alembic_version"
 READ_RULES = "SELECT rules_version FROM build"
 
@@ -70,12 +71,19 @@ def _migrate(url: str, to: str) -> str:
     with psycopg.connect(url, autocommit=True) as login:
         if login.info.server_version < OLDEST:
             raise Unavailable("PostgreSQL 15 or later is needed.")
+        if to == "head" and find_revision(login) == present_revision():
+            return present_revision()  # nothing to do, and no right needed for it
+        login.execute(_ALONE)
         revision = find_revision(login)
         if to == "head" and revision == present_revision():
-            return present_revision()  # nothing to do, and no right needed for it
+            return present_revision()  # another process was quicker
         if is_later(revision):
             raise Unavailable(f"The tables are of a later version (schema {revision}): {LATER}.")
         _prepare(login)
+        return _run(url, to)
+
+
+def _run(url: str, to: str) -> str:
     engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(url), poolclass=NullPool)
     try:
         with engine.connect() as connection:

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
@@ -23,6 +24,7 @@ from service.migrate import migrate, present_revision
 from service.segments import tables as segment_tables
 from service.webhooks import tables as webhook_tables
 from tests.judging import bench, rows_of
+from tests.processes import command
 from tests.test_seeded_bugs import some_histories
 
 PARTITIONS = frozenset({"segment_current", "segment_superseded"})
@@ -46,6 +48,13 @@ def belongs(found: object, name: str | None, kind: str, *_: object) -> bool:
     """Partitions belong to their table and are not declared apart."""
     table = name if kind == "table" else getattr(getattr(found, "table", None), "name", None)
     return table not in PARTITIONS
+
+
+def test_processes_that_migrate_at_once_take_turns_and_all_find_the_schema(empty_database: str) -> None:
+    with ThreadPoolExecutor(4) as at_once:
+        done = list(at_once.map(lambda _: command("migrate", DATABASE_URL=empty_database), range(4)))
+    assert [one.returncode for one in done] == [0] * 4, done
+    assert tables_of(empty_database) >= DECLARED
 
 
 def test_an_empty_database_goes_up_down_and_up_again(empty_database: str) -> None:

@@ -1,6 +1,8 @@
 """The command line and people: how the first admin comes in, and what whoever runs the service can do for others."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from urllib.parse import urlencode
 
 import pytest
@@ -9,7 +11,7 @@ from typer.testing import CliRunner, Result
 from service.cli import app as command_line
 from service.domain.errors import RegistryError
 from tests.people import opened
-from tests.processes import command, exchange, open_folder, serving
+from tests.processes import Server, command, exchange, open_folder, serving
 from tests.test_signing_in import CHOSEN, sign_in
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -37,6 +39,29 @@ def test_the_first_start_prints_a_link_that_makes_an_admin_and_later_ones_none()
             assert server.end() == 0
         with serving(folder, "--no-seeds") as again:
             assert again.way_in == f"http://127.0.0.1:{again.port}/admin"
+
+
+def test_processes_that_start_at_once_on_an_empty_database_all_serve_and_each_of_their_links_works_until_one_is_used(
+    empty_database: str,
+) -> None:
+    with open_folder() as folder, ExitStack() as stack, ThreadPoolExecutor(3) as at_once:
+        places = [folder / name for name in ("one", "two", "three")]
+        for place in places:
+            place.mkdir()
+        begun = [at_once.submit(Server, place, "--no-seeds", DATABASE_URL=empty_database) for place in places]
+        servers = [one.result() for one in begun]
+        for server in servers:
+            stack.callback(server.kill)
+        paths = [server.way_in.partition(str(server.port))[2] for server in servers]
+        assert len(set(paths)) == len(servers)
+
+        def answers() -> list[int]:
+            return [exchange(server.port, "GET", path).status for server in servers for path in paths]
+
+        assert set(answers()) == {200}
+        origin = {"Origin": f"http://127.0.0.1:{servers[1].port}"}
+        assert exchange(servers[1].port, "POST", paths[0], urlencode(CHOSEN).encode(), FORM | origin).status == 303
+        assert set(answers()) == {404}
 
 
 def test_somebody_who_is_added_sets_a_password_by_the_link_that_is_printed(database: str) -> None:

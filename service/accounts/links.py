@@ -45,6 +45,7 @@ _USED = (
 async def make_link(connection: Connection, login: str | None, *, by: str | None, lasts: timedelta) -> str:
     """A new link for a person (None: for the first admin): its path. Earlier ones of the person end.
 
+    Of links for the first admin each works, whichever process printed it, until one is used; then all have ended.
     Raises `Unknown`; `Refused` where the person is disabled, or there is somebody already.
     """
     secret = secrets.token_urlsafe(32)
