@@ -21,7 +21,7 @@ from service.log.merkle import Frontier
 from service.segments.effective import Versions, load_known
 from service.segments.query import Background, StateRow, Truces
 from service.segments.revise import Burden, Planes, Touches, View, in_force, touches
-from service.segments.storing import Changes
+from service.segments.storing import Unwritten
 from service.submission import Recorded, Submission
 from service.turns import Turn
 
@@ -101,7 +101,7 @@ class Prepared:
     accepted: list[_Accepted]
     refused: list[tuple[Submission, RegistryError]]
     versions: Versions
-    changes: Changes
+    changes: Unwritten
 
 
 class Mark(NamedTuple):

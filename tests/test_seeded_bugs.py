@@ -21,7 +21,7 @@ from service.domain.subject import Item, SubjectKey
 from service.domain.timeline import Segment
 from service.segments import query, revise
 from service.segments.revise import Planes
-from service.segments.storing import Changes
+from service.segments.storing import Unwritten
 from tests.judging import Bench, bench, instants_of, judge, judge_answers, judge_queries
 from tests.strategies import History, delivered, histories, note, one_by_one, pledged
 
@@ -84,7 +84,7 @@ def try_all(registry: Bench) -> None:
 # --- the bugs ---------------------------------------------------------------------------------------------------------
 
 refold = Planes.refold
-_close = Changes.close
+_close = Unwritten.close
 _fold = timeline.fold
 _next = timeline._next
 _weigh = record.weigh
@@ -115,7 +115,7 @@ def _only_where_it_is_now(revisions: Sequence[Revision]) -> revise.Touches:
     return earliest
 
 
-def _closed_elsewhere(changes: Changes, subject_id: int, live: Any, at: int, *, off: int) -> None:
+def _closed_elsewhere(changes: Unwritten, subject_id: int, live: Any, at: int, *, off: int) -> None:
     """What is superseded ends one position too late, or too early."""
     _close(changes, subject_id, live, at + off)
 
@@ -164,10 +164,10 @@ SEEDS: dict[str, Seed] = {
         revise, "touches", _only_where_it_is_now
     ),
     "what is superseded ends one position too late": lambda patch: patch.setattr(
-        Changes, "close", lambda *given: _closed_elsewhere(*given, off=1)
+        Unwritten, "close", lambda *given: _closed_elsewhere(*given, off=1)
     ),
     "what is superseded ends one position too early": lambda patch: patch.setattr(
-        Changes, "close", lambda *given: _closed_elsewhere(*given, off=-1)
+        Unwritten, "close", lambda *given: _closed_elsewhere(*given, off=-1)
     ),
     "a reinstatement is ignored": lambda patch: patch.setattr(record, "reinstate", _not_reinstated),
     "what was reinstated still counts for what it duplicated": lambda patch: patch.setattr(
@@ -177,7 +177,7 @@ SEEDS: dict[str, Seed] = {
     "what holds before a moment includes the moment": lambda patch: patch.setattr(
         Planes, "refold", _from_the_touched_moment_itself
     ),
-    "what no longer holds is not closed": lambda patch: patch.setattr(Changes, "close", lambda *_: None),
+    "what no longer holds is not closed": lambda patch: patch.setattr(Unwritten, "close", lambda *_: None),
     "what held before is forgotten": lambda patch: patch.setattr(revise, "fold", _from_nothing_before),
     "time alone changes nothing": lambda patch: patch.setattr(timeline, "_next", _time_stands_still),
     "a duplicate counts beside its original": lambda patch: patch.setattr(record, "weigh", _twice),

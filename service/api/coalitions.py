@@ -12,7 +12,7 @@ from service.domain.answers import Json
 from service.domain.dates import render_instant
 from service.domain.errors import Unknown
 from service.domain.status import status
-from service.segments.mementos import Page
+from service.segments.mementos import PageWithPast
 from service.segments.query import References, Scope, Span, spans_at
 from service.web.asking import Asked, basis_of, read_query
 from service.web.atom import wants_feed
@@ -128,7 +128,7 @@ async def get_status(request: Request, coalition: str) -> Response:
     asked = read_query(request, Asked)
     served = services(request)
     values = {"coalition": coalition}
-    past = await find_past(request, served, asked, Page.COALITION, values)
+    past = await find_past(request, served, asked, PageWithPast.COALITION, values)
     if past is not None:
         return past
     found = await find_states(served, asked, Scope.COALITION, values, references=References.LISTED_WHOLE)
@@ -149,4 +149,4 @@ async def get_status(request: Request, coalition: str) -> Response:
 async def list_status_mementos(request: Request, coalition: str) -> Response:
     """The mementos of a coalition's status: when something in it changed (a TimeMap, RFC 7089)."""
     asked = read_query(request, AskedTimeMap)
-    return await answer_timemap(request, services(request), asked, Page.COALITION, {"coalition": coalition})
+    return await answer_timemap(request, services(request), asked, PageWithPast.COALITION, {"coalition": coalition})

@@ -16,7 +16,7 @@ from service.domain.answers import Json
 from service.domain.errors import Unknown
 from service.domain.pledge import LADDER, Category, CommitmentStatus, Firmness
 from service.domain.statement import Slug
-from service.segments.mementos import Page
+from service.segments.mementos import PageWithPast
 from service.segments.query import Scope
 from service.web.asking import Asked, basis_of, read_query
 from service.web.atom import wants_feed
@@ -126,8 +126,8 @@ async def list_country_mementos(request: Request, code: str) -> Response:
     return await answer_timemap(request, services(request), asked, _page_of(asked.coalition), values)
 
 
-def _page_of(coalition: str | None) -> Page:
-    return Page.COUNTRY if coalition is None else Page.COUNTRY_IN_COALITION
+def _page_of(coalition: str | None) -> PageWithPast:
+    return PageWithPast.COUNTRY if coalition is None else PageWithPast.COUNTRY_IN_COALITION
 
 
 def _redirect(request: Request, code: str, country: str) -> Response:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from service.api.shapes import ABSENT, Shape
 from service.domain.dates import parse_as_of
 from service.domain.errors import Unknown
-from service.segments.mementos import Page, find_memento, list_mementos
+from service.segments.mementos import PageWithPast, find_memento, list_mementos
 from service.web.asking import LAST, Asked, parse_parameter
 from service.web.describing import CACHED, KNOWN, TEXT, Answer
 from service.web.mementos import (
@@ -76,7 +76,7 @@ TIMEMAP_ANSWERS = {
 
 
 async def find_past(
-    request: Request, served: Services, asked: Asked, page: Page, values: Mapping[str, Any]
+    request: Request, served: Services, asked: Asked, page: PageWithPast, values: Mapping[str, Any]
 ) -> Response | None:
     """The way to the memento that is asked for by `Accept-Datetime`; None where it is not sent.
 
@@ -94,7 +94,7 @@ async def find_past(
 
 
 async def answer_timemap(
-    request: Request, served: Services, asked: AskedTimeMap, page: Page, values: Mapping[str, Any]
+    request: Request, served: Services, asked: AskedTimeMap, page: PageWithPast, values: Mapping[str, Any]
 ) -> Response:
     """The mementos of a page; raises `Unknown` where there are none."""
     kind = wanted_timemap(request)

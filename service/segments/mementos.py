@@ -45,7 +45,7 @@ memento AS (SELECT DISTINCT position FROM counted WHERE actor <> '' OR position 
 """
 
 
-class Page(StrEnum):
+class PageWithPast(StrEnum):
     """Which page's past is asked for; the values end in a table `memento` of its positions."""
 
     COALITION = f"WITH asked AS ({Scope.COALITION}), memento AS ({_TOUCHED.format(columns='')})"
@@ -70,7 +70,9 @@ JOIN event e USING (position) ORDER BY e.position
 """
 
 
-async def find_memento(connection: Connection, page: Page, values: Mapping[str, Any], at: datetime) -> Chosen | None:
+async def find_memento(
+    connection: Connection, page: PageWithPast, values: Mapping[str, Any], at: datetime
+) -> Chosen | None:
     """The last memento by an instant, or the first of all; None where the page has no past.
 
     An instant that has not come yet asks for the last.
@@ -87,7 +89,7 @@ async def find_memento(connection: Connection, page: Page, values: Mapping[str, 
 
 
 async def list_mementos(
-    connection: Connection, page: Page, values: Mapping[str, Any], *, after: int, limit: int
+    connection: Connection, page: PageWithPast, values: Mapping[str, Any], *, after: int, limit: int
 ) -> list[Memento]:
     """The next mementos of a page behind a position, in order."""
     rows = await fetch(connection, page + _LIST, {**values, "after": after, "limit": limit})

@@ -27,7 +27,7 @@ from service.log.leaves import Finding, Leaves, check_leaves
 from service.log.read import EventRow, read_events, read_size
 from service.segments.effective import Versions, find_registered, load_known
 from service.segments.revise import Planes, touches
-from service.segments.storing import Changes
+from service.segments.storing import Unwritten
 from service.segments.tables import DERIVED, LATE_INDEXES, PARTITIONS, RIGHTS
 
 BATCH = 500
@@ -142,7 +142,7 @@ class _Replay:
         await self.finish()
         self._storing = asyncio.create_task(self._store(versions, self._planes.take()))
 
-    async def _store(self, versions: Versions, changes: Changes) -> None:
+    async def _store(self, versions: Versions, changes: Unwritten) -> None:
         async with self._connection.transaction(), self._connection.pipeline():
             await versions.write(self._connection)
             await changes.write(self._connection)

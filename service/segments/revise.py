@@ -25,7 +25,7 @@ from service.domain.subject import Item, SubjectKey
 from service.domain.timeline import MOST_REFERENCES, Segment, Steps, fold
 from service.segments.effective import parse_row
 from service.segments.query import StateRow, Truces
-from service.segments.storing import Changes, Live, Row, shown
+from service.segments.storing import Live, Row, Unwritten, shown
 
 Touches = dict[SubjectKey, datetime]
 Burden = dict[SubjectKey, list[datetime]]  # when what a request says of each subject becomes definite, in order
@@ -147,7 +147,7 @@ class Planes:
         self._planes: OrderedDict[SubjectKey, _Plane] = OrderedDict()
         self._kept = 0  # bytes of all planes, as of the last `take`
         self._touched: set[SubjectKey] = set()
-        self._changes = Changes()
+        self._changes = Unwritten()
 
     def covers(self, wanted: Touches) -> bool:
         """Whether all that is wanted is here already."""
@@ -230,9 +230,9 @@ class Planes:
         """Whether so much has changed that some of it should be written before there is more."""
         return len(self._changes.rows) > MOST_CHANGES
 
-    def drain(self) -> Changes:
+    def drain(self) -> Unwritten:
         """What has changed since this was last asked, to be written; from now on it counts as stored."""
-        changes, self._changes = self._changes, Changes()
+        changes, self._changes = self._changes, Unwritten()
         for key in self._touched:
             plane = self._planes[key]
             for live in plane.live:
@@ -241,7 +241,7 @@ class Planes:
                     live.stored = True
         return changes
 
-    def take(self) -> Changes:
+    def take(self) -> Unwritten:
         """The same, at the end of a batch: what the next is not likely to touch may be forgotten."""
         changes = self.drain()
         self._let_go()

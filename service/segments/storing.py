@@ -66,7 +66,7 @@ class Row(NamedTuple):
         return len(self.state or b"") + len(self.causes) + len(self.possible) + len(self.rivals)
 
 
-class Changes:
+class Unwritten:
     """What revising has changed in the tables, and not yet written."""
 
     def __init__(self) -> None:
