@@ -118,6 +118,27 @@ def test_a_password_opens_the_page_that_was_asked_for(database: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("before", "on"),
+    [
+        ("http://testserver/admin/statements/new?kind=pledge.stated", "/admin/statements/new?kind=pledge.stated"),
+        ("https://evil.example/?x=/admin", "/admin"),
+        ("http://testserver//evil.example", "/admin"),
+        ("", "/admin"),
+    ],
+)
+def test_whoever_sends_a_form_when_the_session_is_over_is_told_so_and_led_back_to_it(
+    database: str, before: str, on: str
+) -> None:
+    add_person(database)
+    with opened(database) as client:
+        led = client.post("/admin/statements/new", data={"kind": "x"}, headers={"Referer": before} if before else {})
+        assert led.status_code == 303
+        page = client.get(led.headers["Location"]).text
+        assert "You are signed in no longer, so nothing was saved." in page
+        assert f'name="next" value="{on}"' in page
+
+
+@pytest.mark.parametrize(
     "elsewhere", ["https://evil.example/", "//evil.example", "/admin\\evil", "/docs", "/administer"]
 )
 def test_signing_in_leads_to_pages_of_ours_alone(database: str, elsewhere: str) -> None:

@@ -1,7 +1,7 @@
 """Who may see a page, and that what a form sends comes from our own: both before anything else is looked at."""
 
 from http import HTTPStatus
-from urllib.parse import quote
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -50,9 +50,11 @@ async def signed_in(request: Request, needed: Role = Role.READER) -> Caller:
 
 
 def _to_sign_in(request: Request) -> Response:
-    """Leads to the page to sign in on, and from there back: to the page, not to what was sent to it."""
+    """Leads to the page to sign in on, and from there back: to the page, or to the one whose form was sent."""
     if request.method not in SAFE:
-        return see(SIGN_IN)
+        before = urlsplit(request.headers.get("referer", ""))
+        on = local_path(urlunsplit(("", "", before.path, before.query, "")))
+        return see(f"{SIGN_IN}?{urlencode({'next': on, 'done': 'over'})}")
     query = request.scope["query_string"].decode("latin-1")
     path = request.scope["raw_path"].decode("latin-1") + (f"?{query}" if query else "")
     return see(f"{SIGN_IN}?next={quote(path, safe='')}")

@@ -143,6 +143,7 @@ DONE = {
     "session": "The session was ended.",
     "sessions": "The sessions were ended.",
     "out": "You have signed out.",
+    "over": "You are signed in no longer, so nothing was saved. Sign in, and go on where you were.",
     "disabled": "This person is out: all sessions and links have ended, and the tokens in their name are revoked.",
     "sent": "It was sent; what came of it stands below.",
     "deleted": "The webhook is gone.",

@@ -38,11 +38,18 @@ document.addEventListener("input", ({ target }) => {
   own.replaceChildren(...names.slice(0, 8).map((one) => new Option("", `${written ? `${written} ` : ""}${one.value}`)));
 });
 
-// What is being filled in survives a reload, for as long as its tab is open.
+// What is being filled in survives a reload, and that one had to sign in before it could be saved, as long as its tab is open.
+const signsIn = location.pathname.startsWith("/admin/sign-in");
+const sent = sessionStorage.getItem("sent");
+const unsaved = sent && document.referrer.startsWith(`${location.origin}/admin/sign-in`) ? sent : null;
+if (sent && !signsIn) {
+  if (!unsaved) sessionStorage.removeItem(sent);
+  sessionStorage.removeItem("sent");
+}
 for (const form of document.querySelectorAll("form[data-draft]")) {
   const place = location.pathname + location.search + form.dataset.draft;
   const kept = sessionStorage.getItem(place);
-  if (kept && performance.getEntriesByType("navigation")[0]?.type === "reload") {
+  if (kept && (place === unsaved || performance.getEntriesByType("navigation")[0]?.type === "reload")) {
     const texts = JSON.parse(kept);
     for (const one of form.elements) {
       if (["radio", "checkbox"].includes(one.type)) one.checked = texts.some(([name, text]) => name === one.name && text === one.value);
@@ -50,8 +57,12 @@ for (const form of document.querySelectorAll("form[data-draft]")) {
       if (one.type === "checkbox" ? one.checked : one.value && !["hidden", "radio", "submit"].includes(one.type)) one.closest("details")?.setAttribute("open", "");
     }
   }
-  form.addEventListener("input", () => sessionStorage.setItem(place, JSON.stringify([...new FormData(form)])));
-  form.addEventListener("submit", () => sessionStorage.removeItem(place));
+  const keep = () => sessionStorage.setItem(place, JSON.stringify([...new FormData(form)]));
+  form.addEventListener("input", keep);
+  form.addEventListener("submit", () => {
+    keep();
+    sessionStorage.setItem("sent", place);
+  });
 }
 
 // "/" jumps to the search.
