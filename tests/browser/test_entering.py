@@ -127,6 +127,8 @@ def required_of(fields: Sequence[Field], around: str = "") -> Iterator[str]:
         name = f"{around}{field.name}"
         if field.required and field.widget is Widget.GROUP:
             yield from required_of(field.parts, f"{name}.")
+        elif field.required and field.widget is Widget.ROWS:
+            yield f"{name}.0.{field.parts[0].parts[0].name}"  # where the first of them is begun
         elif field.required:
             yield name
 
