@@ -419,6 +419,15 @@ def test_what_is_no_country_is_not_found_and_told_what_to_ask_instead(
     assert sentence in answer.json()["detail"]
 
 
+@pytest.mark.parametrize("family", ["pledges", "positions", "warnings", "meetings", "ceasefires"])
+def test_the_first_three_parts_of_an_id_are_the_address_of_its_subject(filled: TestClient, family: str) -> None:
+    states = filled.get(f"/v1/coalitions/willing/{family}").json()["items"]
+    assert states
+    for one in states:
+        address = "/".join(one["id"].split("/")[:3])
+        assert one["id"] in [found["id"] for found in filled.get(f"/v1/subjects/{address}").json()["items"]]
+
+
 @pytest.mark.parametrize(
     "path",
     [

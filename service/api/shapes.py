@@ -73,7 +73,11 @@ Dated = Annotated[str, Field(description="a partial date as stated (EDTF)", exam
 LogPosition = Annotated[int, Field(ge=1, description="the position in the log", examples=[57])]
 SubjectId = Annotated[
     str,
-    Field(description="coalition, family, slug and actor of a subject", examples=["willing/pledge/ground-troops/GB"]),
+    Field(
+        description="coalition, family, slug and, where the family has one, actor of a subject, which is found with "
+        "all its actors at `/v1/subjects/` and the first three",
+        examples=["willing/pledge/ground-troops/GB"],
+    ),
 ]
 Firmness = Annotated[str, Known(pledge.Firmness)]
 Category = Annotated[str, Known(pledge.Category)]
