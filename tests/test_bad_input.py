@@ -545,6 +545,40 @@ def test_an_unknown_parameter_is_refused_where_nothing_is_asked(world: World, pa
     assert world.head == head
 
 
+def test_whoever_sends_an_unknown_parameter_is_told_those_that_there_are(world: World) -> None:
+    for path, there in (
+        ("/v1/coalitions/willing/changes?form=2025", "there are after, count, "),
+        ("/v1/countries/GB/commitments?asof=2025", "there are as_of, "),
+        (f"/v1/events/{ABSENT}?mood=low", "there "),
+        ("/version?x=1", "there is none."),
+    ):
+        assert there in world.client.get(path).json()["detail"], path
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/v1/coalitions/", "something is at /v1/coalitions."),
+        ("/v1/coalitions/willing/status//", "something is at /v1/coalitions/willing/status."),
+        ("/coalitions/willing/status", "something is at /v1/coalitions/willing/status."),
+        ("/statements/", "something is at /v1/statements."),
+        ("/v1/coalition/willing", "GET / says where to begin."),
+        ("/v1/countries/GB", "GET / says where to begin."),
+        ("//evil.example/", "GET / says where to begin."),
+        ("/", None),
+    ],
+)
+def test_whoever_asks_at_nearly_an_address_is_told_the_one_that_there_is(
+    world: World, path: str, told: str | None
+) -> None:
+    answer = world.client.get(f"http://testserver{path}", follow_redirects=False)
+    if told is None:
+        assert answer.status_code == 200
+    else:
+        check_problem(answer, 404)
+        assert answer.json()["detail"] == f"Nothing is served at this address; {told}"
+
+
 @pytest.mark.parametrize("as_of", ["0001-01-01", "0001-01-01T00:00:00Z", "1648-10-24"])
 @pytest.mark.parametrize("path", EVERY_ANSWER)
 def test_before_everything_there_is_an_empty_answer_and_no_error(world: World, path: str, as_of: str) -> None:

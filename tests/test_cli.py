@@ -301,6 +301,7 @@ def _id_of(url: str, summary: str) -> str:
 def test_a_file_whose_name_tells_nothing_needs_its_format(database: str, call: Call, tmp_path: Path) -> None:
     file = write(tmp_path / "file", lines(1))
     assert "--format" in call("import", file).err
+    assert "saved as CSV" in call("import", write(tmp_path / "file.xlsx", lines(1))).err
     assert call("import", file, "--format", "jsonl").out == "2\n"
 
 

@@ -42,7 +42,10 @@ def import_file(
     """Record the statements of a file. Repeating it, also after more was put into it, records nothing twice."""
     read_as = form or form_of(file.name)
     if read_as is None:
-        fail("The name of the file does not tell what it is: say it with --format jsonl or --format csv.")
+        fail(
+            "The name of the file does not tell what it is: say it with --format jsonl or --format csv. A "
+            "spreadsheet is saved as CSV before."
+        )
     meant = None if mapping is None else parse_mapping(mapping.read_bytes())
     with (
         room_on_disk(),

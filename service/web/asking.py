@@ -72,7 +72,7 @@ def read_query(request: Request, model: type[Model]) -> Model:
         return model.model_validate(given)
     except ValidationError as error:
         faults = [
-            Fault(one.pointer, one.code, "This parameter is unknown here." if one.code == _UNKNOWN else one.detail)
+            Fault(one.pointer, one.code, _unknown(model) if one.code == _UNKNOWN else one.detail)
             for one in invalid(error, pointer="/query").faults
         ]
         detail = faults[0].detail if len(faults) == 1 else "Parameters are not valid; see `errors`."
@@ -80,6 +80,12 @@ def read_query(request: Request, model: type[Model]) -> Model:
 
 
 _UNKNOWN = "extra_forbidden"
+
+
+def _unknown(model: type[BaseModel]) -> str:
+    names = [field.alias or name for name, field in model.model_fields.items()]
+    there = f"there are {', '.join(sorted(names))}" if names else "there is none"
+    return f"This parameter is unknown here; {there}."
 
 
 class _Nothing(BaseModel):

@@ -129,11 +129,23 @@ async def _http(request: Request, error: Exception) -> Response:
     headers = dict(error.headers or {})
     detail = KINDS[status].what
     if status == HTTPStatus.NOT_FOUND:
-        detail = "Nothing is served at this address; GET / says where to begin."
+        near = _near(request)
+        where = f"something is at {near}" if near else "GET / says where to begin"
+        detail = f"Nothing is served at this address; {where}."
     elif status == HTTPStatus.METHOD_NOT_ALLOWED:  # the framework names those of one route; others share its address
         headers["Allow"] = ", ".join(_methods_at(request))
         detail = f"This address does not take this method; it takes {headers['Allow']}."
     return problem(status, detail, headers=headers)
+
+
+def _near(request: Request) -> str | None:
+    """The address that was meant, where it lacks `/v1` or has a slash too many."""
+    path = request.scope["path"]
+    for near in (path.rstrip("/"), f"/v1{path.rstrip('/')}"):
+        scope = {**request.scope, "path": near}
+        if near != path and any(route.matches(scope)[0] is not Match.NONE for route in request.app.router.routes):
+            return near
+    return None
 
 
 def _methods_at(request: Request) -> list[str]:
