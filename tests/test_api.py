@@ -446,6 +446,15 @@ def test_a_filter_by_an_actor_that_nobody_knows_is_refused_alike_everywhere_with
         assert sentence in fault["detail"] == refused.json()["detail"]
 
 
+@pytest.mark.parametrize("path", ["/v1/coalitions/willing/timeline", "/v1/events/stream"])
+def test_a_filter_by_a_kind_that_there_is_not_is_refused_alike_everywhere(filled: TestClient, path: str) -> None:
+    refused = filled.get(path, params={"kind": "pledge.broken"})
+    assert refused.status_code == 400, refused.text
+    (fault,) = refused.json()["errors"]
+    assert (fault["pointer"], fault["code"]) == ("/query/kind", "unknown_kind")
+    assert "pledge.stated" in fault["detail"] == refused.json()["detail"]
+
+
 def test_an_actor_in_a_body_that_nobody_knows_has_the_code_that_a_filter_has(filled: TestClient) -> None:
     for path, body, pointer in (
         ("/v1/statements", statement(actors=["FR", "Germny"]), "/actors/1"),

@@ -167,6 +167,12 @@ def test_what_is_no_table_is_refused_as_a_whole_with_its_row(content: bytes, cod
     assert fault.row in (1, 2)
 
 
+def test_lines_that_are_taken_for_a_table_are_told_how_to_be_sent() -> None:
+    fault = refusal(b'{"kind": "pledge.stated", "summary": "One, two"}\n')
+    assert (fault.code, fault.row) == ("csv", 1)
+    assert "--format jsonl" in fault.detail
+
+
 def test_a_ragged_row_is_a_fault_and_the_next_is_read() -> None:
     header = ",".join(BASE).encode() + b"\n"
     good = table([BASE]).partition(b"\n")[2]

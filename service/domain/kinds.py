@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field, JsonValue, TypeAdapter, ValidationError
 
 from service.domain import ceasefire, coalition, meeting, membership, pledge, position, record, warning
-from service.domain.errors import Fault, Invalid, Misplaced, code_of
+from service.domain.errors import Coded, Fault, Invalid, Misplaced, code_of
 from service.domain.statement import Event, Statement
 from service.domain.subject import Family
 from service.domain.wording import Context, worded
@@ -52,13 +52,15 @@ NAMES: dict[str, JsonValue] = {"enum": [*FAMILIES, "record", *KINDS]}
 """Of a text that names a kind or a family of kinds, as its schema has it."""
 
 
+_UNKNOWN = "unknown_kind"
+
+
 def parse_kind(text: str) -> str:
     """A kind, or a family of kinds, that there is; raises ValueError for another."""
     if any(text in (name, name.split(".")[0]) for name in KINDS):
         return text
-    raise ValueError(
-        f"This kind is unknown; there are {', '.join(name for name in KINDS if not name.startswith('record.'))}."
-    )
+    known = ", ".join(name for name in KINDS if not name.startswith("record."))
+    raise Coded(f"This kind is unknown; there are {known}.", code=_UNKNOWN)
 
 
 def parse_statement(content: Any) -> Statement:  # noqa: ANN401 - any JSON
@@ -74,7 +76,7 @@ def parse_event(content: dict[str, Any], *, pointer: str = "") -> Event:
     """JSON values → the event of their kind; raises `Invalid` with a pointer for each fault."""
     adapter = _ADAPTERS.get(content.get("kind", ""))
     if adapter is None:
-        raise Invalid("The kind is unknown.", Fault(f"{pointer}/kind", "unknown_kind", "This kind is unknown."))
+        raise Invalid("The kind is unknown.", Fault(f"{pointer}/kind", _UNKNOWN, "This kind is unknown."))
     try:
         event: Event = adapter.validate_python(content)
     except ValidationError as error:
@@ -127,7 +129,7 @@ def _without_consequences(faults: tuple[Fault, ...]) -> Iterator[Fault]:
 
 def _unknown_kind(pointer: str) -> Fault:
     known = ", ".join(name for name, kind in KINDS.items() if kind in STATEMENTS)
-    return Fault(f"{pointer}/kind", "unknown_kind", f"Name a kind of statement: {known}.")
+    return Fault(f"{pointer}/kind", _UNKNOWN, f"Name a kind of statement: {known}.")
 
 
 def _path(loc: tuple[str | int, ...]) -> str:

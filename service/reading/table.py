@@ -41,6 +41,8 @@ class Table:
         self._number += 1
         self._lines.begin()
         first = self._lines.header()
+        if first.startswith('{"'):
+            raise unreadable(_LIKE_LINES, "csv", row=self._number)
         self.delimiter = delimiter or _detect(first, self._number)
         self._records = csv.reader(self._lines, delimiter=self.delimiter, strict=True)
         self.columns = _checked([name.strip() for name in self._read(first)], self._number)
@@ -164,6 +166,9 @@ def text_of(content: bytes) -> str:
 _ENCODING = (
     "This is neither UTF-8 nor UTF-16 with a byte order mark. Save the file as “CSV UTF-8”, as spreadsheets call it."
 )
+
+
+_LIKE_LINES = "This begins like JSON Lines, not like a table: send it as application/jsonl, or with `--format jsonl`."
 
 
 def _detect(header: str, number: int) -> str:
