@@ -201,6 +201,12 @@ def test_what_is_usual_for_a_category_is_unfolded(editor: TestClient) -> None:
     assert unfolded(form(editor, body__category="financial")) == {"money"}
 
 
+def test_what_is_required_within_something_that_is_not_says_that_all_of_it_may_be_left_out(editor: TestClient) -> None:
+    page = form(editor)  # of money, a currency is required
+    assert page.text.count("Leave all of this empty where nothing is said of it.") == 1
+    assert event_at(press(editor, page, "do", "save", **FILLED))
+
+
 def test_fields_that_the_form_does_not_have_are_refused(editor: TestClient) -> None:
     refused = press(editor, form(editor), "do", "save", **FILLED, body__colour="red")
     assert (refused.status_code, "does not have" in refused.text) == (422, True)
