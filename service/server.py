@@ -4,6 +4,7 @@ import contextlib
 import logging
 import signal
 import sys
+from collections.abc import Callable
 from datetime import timedelta
 from types import FrameType
 from typing import Any
@@ -22,11 +23,11 @@ from service.web.serving import Services
 _LOGGER = logging.getLogger(__name__)
 
 
-def serve_until_stopped(settings: Settings, journal: Journal, secret: str | None) -> bool:
+def serve_until_stopped(settings: Settings, journal: Journal, secret: str | None, is_over: Callable[[], bool]) -> bool:
     """Serves until SIGINT or SIGTERM, and answers whether it ever did; signals end nothing any more afterwards.
 
-    ``secret`` is the local token, which is printed with the address. Raises `SystemExit` where the web server cannot
-    start, and has said why.
+    ``secret`` is the local token, which is printed with the address; ``is_over`` tells whether a signal came before
+    they were heeded here. Raises `SystemExit` where the web server cannot start, and has said why.
     """
     config = uvicorn.Config(
         create_app(settings, journal=journal),
@@ -39,7 +40,7 @@ def serve_until_stopped(settings: Settings, journal: Journal, secret: str | None
         forwarded_allow_ips=settings.trusted_proxies,
         http=protocol(head_seconds=settings.head_seconds, stall_seconds=settings.stall_seconds),
     )
-    server = _Server(config, secret)
+    server = _Server(config, secret, is_over)
     try:
         with contextlib.suppress(KeyboardInterrupt):
             server.run()
@@ -52,9 +53,10 @@ def serve_until_stopped(settings: Settings, journal: Journal, secret: str | None
 class _Server(uvicorn.Server):
     """Says where it serves once it does, with the port that it was given."""
 
-    def __init__(self, config: uvicorn.Config, secret: str | None) -> None:
+    def __init__(self, config: uvicorn.Config, secret: str | None, is_over: Callable[[], bool]) -> None:
         super().__init__(config)
         self._secret = secret
+        self._is_over = is_over
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Ends the live streams and the deliveries first: the server waits for every answer to come to its end.
@@ -73,7 +75,8 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: Any = None) -> None:  # noqa: ANN401 - uvicorn's signature
         """Starts, then prints the address, the local token, and how to sign in."""
         await super().startup(sockets)
-        if not self.started:
+        self.should_exit = self.should_exit or self._is_over()
+        if self.should_exit or not self.started:
             return
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host

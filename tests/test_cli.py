@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -23,9 +24,11 @@ from service.cli import ground
 from service.load.checking import PART
 from service.migrate import present_revision
 from tests.processes import (
+    PATIENCE,
     ROOT,
     begin,
     command,
+    environment,
     open_folder,
     servers_below,
     serving,
@@ -660,3 +663,42 @@ def test_a_start_that_is_interrupted_leaves_no_process(folder: Path) -> None:
         starting.kill()
         starting.wait()
     assert wait_until(lambda: not servers_below(folder))
+
+
+@pytest.mark.parametrize("recorded", [1, 50, 100])
+def test_a_start_that_is_interrupted_while_it_records_is_over_soon(empty_database: str, recorded: int) -> None:
+    command("migrate", DATABASE_URL=empty_database)
+    starting = begin("serve", DATABASE_URL=empty_database, PORT="0")
+    try:
+        assert wait_until(lambda: size_of(empty_database) >= recorded)
+        starting.send_signal(signal.SIGTERM)
+        assert starting.wait(60) in (0, 130)
+    finally:
+        starting.kill()
+        starting.wait()
+
+
+_LOSING = """
+import os, signal, sys
+
+class Losing:
+    def find_spec(self, name, *_):
+        if name == "uvicorn":
+            sys.meta_path.remove(self)
+            type("Lost", (), {"__del__": lambda _: os.kill(os.getpid(), signal.SIGTERM)})()
+
+sys.meta_path.insert(0, Losing())
+from service.cli import main
+main()
+"""
+"""A start to which a signal comes where Python lets no exception through, while the web server is being imported."""
+
+
+def test_a_start_that_is_interrupted_where_no_exception_gets_through_is_over_too(database: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _LOSING, "serve", "--no-seeds"],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=PATIENCE,
+        env=environment(DATABASE_URL=database, PORT="0"),
+    )  # fmt: skip
+    assert "Exception ignored in" in done.stderr
+    assert (done.returncode, done.stdout) == (0, "")

@@ -7,7 +7,8 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from typing import Annotated, NoReturn
+from types import FrameType
+from typing import Annotated
 
 import typer
 
@@ -24,7 +25,9 @@ _LOGGER = logging.getLogger(__name__)
 
 def serve(*, seeds: Annotated[bool, typer.Option(help="Load the seeds first.")] = True) -> None:
     """Migrate, load the seeds, and serve until SIGINT or SIGTERM."""
-    signal.signal(signal.SIGTERM, _leave)
+    leave = _Leave()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which is not there in the background of a script
+    signal.signal(signal.SIGTERM, leave)
     settings = read_settings()
     journal = Journal(look=settings.log_format, level=settings.log_level)
     with journal.in_use(), database(settings) as url, _kept_running(settings):
@@ -37,7 +40,8 @@ def serve(*, seeds: Annotated[bool, typer.Option(help="Load the seeds first.")] 
         from service.server import serve_until_stopped  # noqa: PLC0415 - no other command loads the web's libraries
 
         try:
-            started = serve_until_stopped(settings.model_copy(update={"database_url": url}), journal, secret)
+            served = settings.model_copy(update={"database_url": url})
+            started = serve_until_stopped(served, journal, secret, lambda: leave.asked)
         except SystemExit:
             fail("The service cannot start; see above. Where the port is taken, set PORT to another; 0 takes any.")
     if not started:
@@ -60,12 +64,13 @@ def _kept_running(settings: Settings) -> Iterator[None]:
                     pass
 
     watcher = threading.Thread(target=watch, name="postgres-watcher")
-    watcher.start()
     try:
+        watcher.start()  # a signal may end this before it has returned
         yield
     finally:
         leaving.set()
-        watcher.join()
+        if watcher.is_alive():
+            watcher.join()
 
 
 def _announce(journal: Journal, what: str) -> None:
@@ -88,5 +93,18 @@ def _local_token(settings: Settings, url: str) -> str:
     return secret
 
 
-def _leave(*_: object) -> NoReturn:
-    raise KeyboardInterrupt
+class _Leave:
+    """What ends a start: as Ctrl-C does it, so that a loop is left in order, and is not broken off wherever it is.
+
+    It is kept in mind as well, for a library may let no exception through while it is being imported.
+    """
+
+    asked = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """A signal has come."""
+        del number
+        self.asked = True
+        interrupt = signal.getsignal(signal.SIGINT)
+        assert callable(interrupt)
+        interrupt(signal.SIGINT, frame)
